@@ -1,0 +1,13 @@
+# Every bench/NAME.cpp is a program bench_NAME. Google Benchmark is linked without its main.
+find_package(benchmark REQUIRED)
+file(GLOB bench_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.cpp")
+get_property(layers GLOBAL PROPERTY PLANEXE_LAYERS)
+foreach(source IN LISTS bench_sources)
+  get_filename_component(name "${source}" NAME_WE)
+  add_executable(bench_${name} "${source}")
+  target_link_libraries(bench_${name} PRIVATE benchmark::benchmark)
+  foreach(layer IN LISTS layers)
+    target_link_libraries(bench_${name} PRIVATE planexe_${layer})
+  endforeach()
+  planexe_use_pch(bench_${name})
+endforeach()

@@ -1,0 +1,13 @@
+# Every tests/fuzz/NAME.cpp is a libFuzzer program fuzz_NAME. Seeds lie in tests/fuzz/corpus/NAME/.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/*.cpp")
+get_property(layers GLOBAL PROPERTY PLANEXE_LAYERS)
+foreach(source IN LISTS fuzz_sources)
+  get_filename_component(name "${source}" NAME_WE)
+  add_executable(fuzz_${name} "${source}")
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  target_include_directories(fuzz_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  foreach(layer IN LISTS layers)
+    target_link_libraries(fuzz_${name} PRIVATE planexe_${layer})
+  endforeach()
+  planexe_use_pch(fuzz_${name})
+endforeach()

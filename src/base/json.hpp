@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/json.hpp>
+
+#include "base/error.hpp"
+
+namespace planexe {
+
+namespace json = boost::json;
+
+/// Parses one JSON text (RFC 8259). Nesting deeper than limits::kJsonDepthMax, duplicate keys, NUL characters, numbers
+/// beyond double and invalid UTF-8 are errors (INVALID_JSON, the message has line and column). Doubles are exact.
+Result<json::value> parse_json(std::string_view text);
+
+/// Compact text; the order of members is kept. Doubles are the shortest text that reads back the same ("2.5", "2.0");
+/// infinities and NaN, which JSON lacks, become null. Strings must be valid UTF-8.
+std::string to_json(const json::value& value);
+
+/// Like to_json, over several lines. Empty arrays and objects stay on one line.
+std::string to_json_pretty(const json::value& value, int indent = 2);
+
+/// Like to_json with members sorted by the bytes of their keys: equal values give equal text, for hashes.
+std::string canonical_json(const json::value& value);
+
+/// The member of an object; null when absent or when `value` is no object.
+const json::value* find(const json::value& value, std::string_view key);
+
+/// The member when it has that type, else nothing. A view lives as long as `value`. get_int takes every number that is
+/// exactly an int64 (3.0 is), get_double every number.
+std::optional<std::string_view> get_string(const json::value& value, std::string_view key);
+std::optional<std::int64_t> get_int(const json::value& value, std::string_view key);
+std::optional<double> get_double(const json::value& value, std::string_view key);
+std::optional<bool> get_bool(const json::value& value, std::string_view key);
+const json::object* get_object(const json::value& value, std::string_view key);
+const json::array* get_array(const json::value& value, std::string_view key);
+
+/// The number as int64 when it is exactly one.
+std::optional<std::int64_t> as_int(const json::value& value);
+
+}  // namespace planexe
