@@ -1,0 +1,145 @@
+#include "store/sql.hpp"
+
+#include <fmt/format.h>
+
+namespace planexe::store::sql {
+
+Param json_or_null(const json::value& value) {
+  if (value.is_null()) return {};
+  return Param(to_json(value));
+}
+
+bool Rows::next() {
+  column_ = 0;
+  if (error_ || !source_) return false;
+  auto more = source_->next();
+  if (!more) {
+    error_ = std::move(more).error();
+    return false;
+  }
+  return *more;
+}
+
+Result<void> Rows::status() const {
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+void Rows::broken(std::string_view what) {
+  if (error_) return;
+  error_.emplace(ErrorCode::DatabaseError,
+                 fmt::format("The database holds a value that is no {}; run `planexe db check`.", what),
+                 fmt::format("result column {}", column_));
+}
+
+std::optional<std::int64_t> Rows::optional_integer() {
+  if (null()) {
+    skip();
+    return std::nullopt;
+  }
+  return integer();
+}
+
+TimePoint Rows::time() { return optional_time().value_or(TimePoint{}); }
+
+std::optional<TimePoint> Rows::optional_time() {
+  if (null()) {
+    skip();
+    return std::nullopt;
+  }
+  auto parsed = parse_iso(view());
+  if (!parsed) {
+    broken("time");
+    return std::nullopt;
+  }
+  return *parsed;
+}
+
+json::value Rows::json() {
+  if (null()) {
+    skip();
+    return nullptr;
+  }
+  auto parsed = parse_json(view());
+  if (!parsed) {
+    broken("JSON");
+    return nullptr;
+  }
+  return *std::move(parsed);
+}
+
+namespace {
+
+std::vector<Param> values_of(Fields fields) {
+  std::vector<Param> values;
+  values.reserve(fields.size() + 4);
+  for (auto& field : fields) values.push_back(std::move(field.value));
+  return values;
+}
+
+std::string insert_text(std::string_view table, const Fields& fields) {
+  std::string columns, marks;
+  for (const auto& field : fields) {
+    if (!columns.empty()) {
+      columns += ", ";
+      marks += ", ";
+    }
+    columns += field.column;
+    marks += '?';
+  }
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, marks);
+}
+
+bool is_key(std::string_view key, std::string_view column) {
+  for (std::size_t start = 0; start <= key.size();) {
+    const auto end = std::min(key.find(',', start), key.size());
+    if (key.substr(start, end - start) == column) return true;
+    start = end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<std::int64_t> insert(Connection& db, std::string_view table, Fields fields, std::string_view on_conflict) {
+  std::string statement = insert_text(table, fields);
+  if (!on_conflict.empty()) {
+    statement += ' ';
+    statement += on_conflict;
+  }
+  return db.execute(statement, values_of(std::move(fields)));
+}
+
+Result<std::int64_t> upsert(Connection& db, std::string_view table, std::string_view key, Fields fields) {
+  std::string statement = fmt::format("{} ON CONFLICT ({}) DO UPDATE SET ", insert_text(table, fields), key);
+  bool first = true;
+  for (const auto& field : fields) {
+    if (is_key(key, field.column)) continue;
+    fmt::format_to(std::back_inserter(statement), "{}{} = excluded.{}", first ? "" : ", ", field.column, field.column);
+    first = false;
+  }
+  return db.execute(statement, values_of(std::move(fields)));
+}
+
+Result<std::int64_t> update(Connection& db, std::string_view table, Fields fields, std::string_view where,
+                            std::initializer_list<Param> where_params) {
+  std::string statement = fmt::format("UPDATE {} SET ", table);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    fmt::format_to(std::back_inserter(statement), "{}{} = ?", i == 0 ? "" : ", ", fields[i].column);
+  }
+  statement += " WHERE ";
+  statement += where;
+  auto values = values_of(std::move(fields));
+  values.insert(values.end(), where_params.begin(), where_params.end());
+  return db.execute(statement, values);
+}
+
+Result<std::int64_t> number(Connection& db, std::string_view statement, std::initializer_list<Param> params) {
+  auto rows = db.query(statement, params);
+  std::int64_t value = 0;
+  if (rows.next()) value = rows.integer();
+  PLANEXE_TRY(rows.status());
+  return value;
+}
+
+}  // namespace planexe::store::sql

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "store/apply.hpp"
+#include "store/columns.hpp"
+
+namespace planexe::store::writes {
+namespace {
+
+Error no_plan(const std::string& plan_id) {
+  return {ErrorCode::PlanNotFound, fmt::format("There is no plan {}.", plan_id)};
+}
+
+Result<void> insert_plan(const Context& context, const PlanRow& plan) {
+  auto fields = plan_identity_fields(plan, context.now);
+  auto state = plan_state_fields(plan, context.now);
+  fields.insert(fields.end(), std::make_move_iterator(state.begin()), std::make_move_iterator(state.end()));
+  fields.push_back({"cancel_requested_at", plan.cancel_requested_at});
+  fields.push_back({"seq_reserved", plan.seq_reserved});
+  PLANEXE_TRY_ASSIGN(const auto inserted,
+                     sql::insert(context.db, "plans", std::move(fields), "ON CONFLICT (plan_id) DO NOTHING"));
+  if (inserted != 1) return fail(ErrorCode::Conflict, fmt::format("The plan {} exists already.", plan.plan_id));
+  return {};
+}
+
+Result<void> insert_companions(const Context& context, const PlanRow& plan) {
+  PLANEXE_TRY(sql::insert(context.db, "plan_search",
+                          {{"plan_id", plan.plan_id}, {"folded_text", folded_text(plan.title, plan.prompt)}}));
+  PLANEXE_TRY(sql::insert(context.db, "plan_metrics",
+                          {{"plan_id", plan.plan_id}, {"created_at", context.now}, {"updated_at", context.now}}));
+  return {};
+}
+
+}  // namespace
+
+std::string folded_text(std::string_view title, std::string_view prompt) {
+  return normalize_name(title) + "\n" + normalize_name(prompt);
+}
+
+Result<void> apply(const Context& context, const ExpectPlan& write) {
+  auto rows = context.db.query("SELECT status, run_attempt FROM plans WHERE plan_id = ?", {context.plan_id});
+  if (!rows.next()) {
+    PLANEXE_TRY(rows.status());
+    return std::unexpected(no_plan(context.plan_id));
+  }
+  const std::string status = rows.string();
+  const int run_attempt = rows.small();
+  const bool status_holds =
+      write.statuses.empty() || std::find(write.statuses.begin(), write.statuses.end(), status) != write.statuses.end();
+  if (status_holds && write.run_attempt.value_or(run_attempt) == run_attempt) return {};
+  return fail(ErrorCode::Conflict, fmt::format("The plan {} changed meanwhile: it is {}.", context.plan_id, status),
+              fmt::format("run attempt {}", run_attempt));
+}
+
+Result<void> apply(const Context& context, const CreatePlan& write) {
+  if (write.plan.plan_id != context.plan_id || context.plan_id.empty()) {
+    return fail(ErrorCode::InvalidArgument, "A plan is created in a transaction of another plan.");
+  }
+  PLANEXE_TRY(insert_plan(context, write.plan));
+  PLANEXE_TRY(insert_companions(context, write.plan));
+  for (const auto& task : write.tasks) PLANEXE_TRY(apply(context, PutTask{task}));
+  for (const auto& edge : write.edges) {
+    PLANEXE_TRY(sql::insert(context.db, "plan_task_edges",
+                            {{"plan_id", context.plan_id},
+                             {"from_key", edge.from_key},
+                             {"to_key", edge.to_key},
+                             {"tolerant", edge.tolerant}}));
+  }
+  return {};
+}
+
+Result<void> apply(const Context& context, const PutPlan& write) {
+  auto rows = context.db.query("SELECT cancel_requested_at, run_attempt, title, prompt FROM plans WHERE plan_id = ?",
+                               {context.plan_id});
+  if (!rows.next()) {
+    PLANEXE_TRY(rows.status());
+    return std::unexpected(no_plan(context.plan_id));
+  }
+  const auto requested = rows.optional_time();
+  const bool new_run = write.plan.run_attempt > rows.small();
+  const bool new_title = rows.view() != write.plan.title;
+  const std::string prompt = new_title ? rows.string() : std::string();
+  PLANEXE_TRY(rows.status());
+
+  auto fields = plan_state_fields(write.plan, context.now);
+  const bool keep = !new_run && !write.plan.cancel_requested_at;
+  fields.push_back({"cancel_requested_at", keep ? requested : write.plan.cancel_requested_at});
+  PLANEXE_TRY_ASSIGN(const auto changed,
+                     sql::update(context.db, "plans", std::move(fields), "plan_id = ?", {context.plan_id}));
+  if (changed != 1) return std::unexpected(no_plan(context.plan_id));
+  if (!new_title) return {};
+  PLANEXE_TRY(context.db.execute("UPDATE plan_search SET folded_text = ? WHERE plan_id = ?",
+                                 {folded_text(write.plan.title, prompt), context.plan_id}));
+  return {};
+}
+
+Result<void> apply(const Context& context, const ReserveSeq& write) {
+  PLANEXE_TRY(context.db.execute("UPDATE plans SET seq_reserved = ? WHERE plan_id = ? AND seq_reserved < ?",
+                                 {write.up_to, context.plan_id, write.up_to}));
+  return {};
+}
+
+Result<void> apply(const Context& context, const ReleaseLease&) {
+  if (!context.fencing) return fail(ErrorCode::InvalidArgument, "A lease is given back without its fencing number.");
+  PLANEXE_TRY_ASSIGN(const auto changed, context.db.execute("UPDATE plans SET lease_owner = NULL, lease_expires_at = "
+                                                            "NULL WHERE plan_id = ? AND fencing = ?",
+                                                            {context.plan_id, *context.fencing}));
+  if (changed != 1) return fail(ErrorCode::Fenced, "Another process took the plan over.");
+  return {};
+}
+
+Result<void> apply(const Context& context, const RequestCancel& write) {
+  const TimePoint at = or_now(write.at, context.now);
+  PLANEXE_TRY_ASSIGN(const auto ended,
+                     context.db.execute("UPDATE plans SET status = 'cancelled', error_code = 'CANCELLED', "
+                                        "cancel_requested_at = ?, completed_at = ?, updated_at = ? "
+                                        "WHERE plan_id = ? AND status = 'pending'",
+                                        {at, at, context.now, context.plan_id}));
+  if (ended == 1) return {};
+  PLANEXE_TRY_ASSIGN(const auto asked,
+                     context.db.execute("UPDATE plans SET cancel_requested_at = COALESCE(cancel_requested_at, ?) "
+                                        "WHERE plan_id = ? AND status IN ('running', 'cancelled')",
+                                        {at, context.plan_id}));
+  if (asked == 1) return {};
+  return fail(ErrorCode::PlanNotCancellable, fmt::format("The plan {} has ended already.", context.plan_id));
+}
+
+namespace {
+
+Result<std::vector<std::int64_t>> blocks_of(const Context& context) {
+  auto rows = context.db.query(
+      "SELECT block_id FROM plan_blocks WHERE plan_id = ? UNION "
+      "SELECT l.block_id FROM interaction_blocks l JOIN llm_interactions i ON i.id = "
+      "l.interaction_id WHERE i.plan_id = ?",
+      {context.plan_id, context.plan_id});
+  std::vector<std::int64_t> ids;
+  while (rows.next()) ids.push_back(rows.integer());
+  PLANEXE_TRY(rows.status());
+  return ids;
+}
+
+}  // namespace
+
+Result<void> drop_unused_blocks(const Context& context, const std::vector<std::int64_t>& ids) {
+  for (const auto id : ids) {
+    PLANEXE_TRY(
+        context.db.execute("DELETE FROM text_blocks WHERE id = ? "
+                           "AND NOT EXISTS (SELECT 1 FROM plan_blocks p WHERE p.block_id = text_blocks.id) "
+                           "AND NOT EXISTS (SELECT 1 FROM interaction_blocks l WHERE l.block_id = "
+                           "text_blocks.id)",
+                           {id}));
+  }
+  return {};
+}
+
+Result<void> apply(const Context& context, const DeletePlan&) {
+  PLANEXE_TRY_ASSIGN(const auto blocks, blocks_of(context));
+  PLANEXE_TRY(context.db.execute("DELETE FROM idempotency_keys WHERE plan_id = ?", {context.plan_id}));
+  PLANEXE_TRY_ASSIGN(const auto deleted, context.db.execute("DELETE FROM plans WHERE plan_id = ?", {context.plan_id}));
+  if (deleted != 1) return std::unexpected(no_plan(context.plan_id));
+  return drop_unused_blocks(context, blocks);
+}
+
+}  // namespace planexe::store::writes
