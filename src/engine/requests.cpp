@@ -1,0 +1,244 @@
+#include "engine/requests.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "recipe/prompt.hpp"
+
+namespace planexe::engine {
+namespace {
+
+constexpr std::size_t kPromptCharsMax = 50000;
+constexpr std::size_t kTitleCharsMax = 120;
+
+std::unexpected<Error> invalid(std::string message) { return fail(ErrorCode::ValidationFailed, std::move(message)); }
+
+/// A task and everything that reads it, directly or not, in canonical order.
+std::vector<std::string> with_dependents(const recipe::Recipe& recipe, const std::set<std::string>& roots) {
+  std::set<std::string> reached = roots;
+  std::vector<std::string> ordered;
+  for (const auto& task : recipe.tasks) {  // canonical order is topological
+    const bool depends = std::any_of(task.edges.begin(), task.edges.end(), [&](const auto& edge) { return reached.contains(edge.from); });
+    if (!depends && !reached.contains(task.key)) continue;
+    reached.insert(task.key);
+    ordered.push_back(task.key);
+  }
+  return ordered;
+}
+
+store::EventRow status_row(const store::PlanRow& plan, std::int64_t seq, std::string_view message, TimePoint now) {
+  return {seq, "status", now,
+          json::object{{"status", plan.status}, {"message", message}, {"progress_percentage", plan.progress_percentage}}, 0};
+}
+
+/// The plan row of a new run attempt, with its status event.
+void begin_again(store::PlanRow& plan, const store::RunSnapshot& snapshot, std::string_view message, TimePoint now,
+                 std::vector<store::Write>& writes) {
+  plan.status = "pending";
+  plan.error_code.clear();
+  plan.error_message.clear();
+  plan.failed_task_key.clear();
+  plan.completed_at.reset();
+  plan.cancel_requested_at.reset();
+  plan.updated_at = now;
+  plan.recovery_count = 0;
+  ++plan.run_attempt;
+  const auto seq = std::max(snapshot.last_seq, plan.seq_reserved) + 1;
+  writes.push_back(store::PutPlan{plan});
+  writes.push_back(store::ReserveSeq{seq});
+  writes.push_back(store::AppendEvents{{status_row(plan, seq, message, now)}});
+}
+
+void reset_row(store::TaskRow& row) {
+  row.state = "pending";
+  row.state_reason.clear();
+  row.error_code.clear();
+  row.error_message.clear();
+  row.started_at.reset();
+  row.finished_at.reset();
+  row.duration_ms = 0;
+}
+
+bool active(const store::PlanRow& plan) { return plan.status == "pending" || plan.status == "running"; }
+
+}  // namespace
+
+Result<void> check_request(CreateRequest& request) {
+  if (!valid_utf8(request.prompt)) return invalid("The prompt is not valid UTF-8 text.");
+  if (request.prompt.find('\0') != std::string::npos) return invalid("The prompt contains a NUL character.");
+  request.prompt = trim(request.prompt);
+  const auto length = code_points(request.prompt);
+  if (length == 0) return invalid("The prompt is empty; describe in a sentence what is to be planned.");
+  if (length > kPromptCharsMax)
+    return invalid("The prompt has " + std::to_string(length) + " characters; the limit is " + std::to_string(kPromptCharsMax) + ".");
+  if (!valid_utf8(request.title) || code_points(request.title) > kTitleCharsMax)
+    return invalid("The title is longer than " + std::to_string(kTitleCharsMax) + " characters or not valid UTF-8.");
+  const auto speed = recipe::speed_from(request.speed);
+  if (!speed) return invalid("Unknown speed \"" + strip_control(request.speed) + "\"; use all, balanced or fast.");
+  request.speed = recipe::to_string(*speed);
+  constexpr std::array<std::string_view, 4> kEfforts{"minimal", "low", "medium", "high"};
+  if (std::find(kEfforts.begin(), kEfforts.end(), request.effort) == kEfforts.end())
+    return invalid("Unknown effort \"" + strip_control(request.effort) + "\"; use minimal, low, medium or high.");
+  if (request.redline_mode != "block" && request.redline_mode != "warn")
+    return invalid("Unknown gate mode \"" + strip_control(request.redline_mode) + "\"; use block or warn.");
+  if (request.model == "auto") request.model.clear();
+  if (request.max_cost_micros && *request.max_cost_micros <= 0) return invalid("The cost ceiling must be above 0.");
+  return {};
+}
+
+store::Transaction make_plan(const CreateRequest& request, const recipe::Recipe& recipe, const std::string& packed_recipe,
+                             const std::string& plan_id, TimePoint now) {
+  store::PlanRow plan;
+  plan.plan_id = plan.output_dir = plan_id;
+  plan.user_id = request.user_id;
+  plan.prompt = request.prompt;
+  plan.title = request.title;
+  plan.llm_model = request.model;
+  plan.speed_vs_detail = request.speed;
+  plan.reasoning_effort = request.effort;
+  plan.enriched_intake = request.intake;
+  plan.conversation_id = request.conversation_id;
+  plan.redline_mode = request.redline_mode;
+  plan.rehearsal = request.rehearsal;
+  plan.created_at = plan.updated_at = now;
+  plan.progress_message = "Waiting to start";
+  plan.max_cost_micros = request.max_cost_micros;
+  plan.pipeline_version = recipe.version;
+  plan.recipe_hash = recipe.hash;
+  plan.seq_reserved = 1;
+  const auto speed = recipe::speed_from(request.speed).value_or(recipe::Speed::all);
+  store::CreatePlan create;
+  for (const auto& task : recipe.tasks) {
+    store::TaskRow row;
+    row.task_key = task.key;
+    row.position = task.position;
+    row.phase = task.phase;
+    row.max_attempts = 1;
+    row.weight = std::max(1, recipe::planned_calls(task, speed));
+    create.tasks.push_back(std::move(row));
+    for (const auto& edge : task.edges) create.edges.push_back({edge.from, task.key, edge.tolerant});
+  }
+  const auto event = status_row(plan, 1, "Plan is waiting to start", now);
+  create.plan = std::move(plan);
+  store::Transaction transaction{plan_id, std::nullopt, {}, "create"};
+  transaction.writes.push_back(store::PutRecipe{recipe.hash, packed_recipe});
+  transaction.writes.push_back(std::move(create));
+  transaction.writes.push_back(store::AppendEvents{{event}});
+  return transaction;
+}
+
+Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe,
+                                       const ResumeOptions& options, TimePoint now) {
+  auto plan = snapshot.plan;
+  if (active(plan)) return fail(ErrorCode::PlanActive, "The plan is " + plan.status + "; it needs no resume.");
+  if (plan.status == "completed")
+    return fail(ErrorCode::PlanNotResumable, "The plan is complete; retry a task to have it made again.");
+  if (plan.error_code == to_string(ErrorCode::PromptRefused))
+    return fail(ErrorCode::PlanNotResumable, "The safety gate refused this prompt; only retry of \"" + recipe.gate + "\" has it judged again.");
+  std::set<std::string> open;
+  for (const auto& row : snapshot.tasks)
+    if (row.state != "completed" && row.state != "skipped") open.insert(row.task_key);
+  const auto reset = with_dependents(recipe, open);
+  store::Transaction transaction{plan.plan_id, std::nullopt, {}, "resume"};
+  for (const auto& row : snapshot.tasks) {
+    if (std::find(reset.begin(), reset.end(), row.task_key) == reset.end()) continue;
+    auto task = row;
+    reset_row(task);
+    transaction.writes.push_back(store::PutTask{std::move(task)});
+  }
+  if (options.model) plan.llm_model = *options.model == "auto" ? "" : *options.model;
+  if (options.effort) plan.reasoning_effort = *options.effort;
+  if (options.max_cost_micros) plan.max_cost_micros = options.max_cost_micros;
+  begin_again(plan, snapshot, "Plan goes on", now, transaction.writes);
+  return transaction;
+}
+
+std::optional<RetryItems> retry_items_from(std::string_view name) {
+  if (name.empty()) return RetryItems::automatic;
+  if (name == "missing") return RetryItems::missing;
+  if (name == "skipped") return RetryItems::skipped;
+  if (name == "all") return RetryItems::all;
+  return std::nullopt;
+}
+
+namespace {
+
+/// Which stored units of the task are asked again; the rest keeps its answers.
+std::vector<store::ItemRow> units_to_ask(const store::RunSnapshot& snapshot, const std::string& task_key, RetryItems items) {
+  const auto of_task = [&](std::string_view state) {
+    std::vector<store::ItemRow> rows;
+    for (const auto& item : snapshot.items)
+      if (item.task_key == task_key && (state.empty() || item.state == state)) rows.push_back(item);
+    return rows;
+  };
+  if (items == RetryItems::automatic) items = of_task("missing").empty() ? RetryItems::all : RetryItems::missing;
+  auto rows = of_task(items == RetryItems::missing ? "missing" : items == RetryItems::skipped ? "skipped" : "");
+  for (auto& row : rows) {
+    if (items == RetryItems::all && row.state == "skipped") continue;
+    row.state = "waiting";
+    row.state_reason = "requested";
+    row.error_code.clear();
+    row.error_message.clear();
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe, const std::string& task_key,
+                             const RetryOptions& options, TimePoint now) {
+  auto plan = snapshot.plan;
+  const auto* task = recipe.task(task_key);
+  if (!task) return fail(ErrorCode::TaskNotFound, "The plan has no task \"" + strip_control(task_key) + "\".");
+  if (active(plan)) return fail(ErrorCode::PlanActive, "The plan is " + plan.status + "; wait for its end or cancel it first.");
+  if (task->kind == recipe::TaskKind::given)
+    return fail(ErrorCode::TaskNotRetryable, "Task \"" + task_key + "\" is given by the request; make a new plan to change it.");
+  RetryPlan out;
+  out.reset_tasks = with_dependents(recipe, {task_key});
+  out.transaction = {plan.plan_id, std::nullopt, {}, "retry"};
+  auto& writes = out.transaction.writes;
+  for (auto& item : units_to_ask(snapshot, task_key, options.items)) writes.push_back(store::PutItem{std::move(item)});
+  std::set<std::string> open(out.reset_tasks.begin(), out.reset_tasks.end());
+  // A plan that failed or was cancelled has more open tasks; they come along, as in resume.
+  for (const auto& row : snapshot.tasks)
+    if (row.state != "completed" && row.state != "skipped") open.insert(row.task_key);
+  for (const auto& key : with_dependents(recipe, open)) {
+    for (const auto& row : snapshot.tasks) {
+      if (row.task_key != key) continue;
+      auto reset = row;
+      reset_row(reset);
+      if (key == task_key) {
+        reset.ask_anew = true;
+        if (options.model) reset.model = *options.model;
+      }
+      writes.push_back(store::PutTask{std::move(reset)});
+      writes.push_back(store::MarkStale{key});
+    }
+  }
+  if (options.effort) plan.reasoning_effort = *options.effort;
+  begin_again(plan, snapshot, "Task \"" + task->title + "\" is made again", now, writes);
+  return out;
+}
+
+std::optional<std::string> canonical_task_key(const recipe::Recipe& recipe, std::string_view name) {
+  if (recipe.task(name)) return std::string(name);
+  // Stage names that the reference wrote instead of task keys.
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kAliases{{
+      {"vital_few_levers", "focus_on_vital_few_levers"},
+      {"governance_phase1", "governance_phase1_audit"},
+      {"governance_phase2", "governance_phase2_bodies"},
+      {"governance_phase3", "governance_phase3_impl_plan"},
+      {"governance_phase4", "governance_phase4_decision_escalation_matrix"},
+      {"governance_phase5", "governance_phase5_monitoring_progress"},
+      {"governance_phase6", "governance_phase6_extra"},
+      {"initial_prompt", "setup"},
+  }};
+  for (const auto& [alias, key] : kAliases)
+    if (alias == name && recipe.task(key)) return std::string(key);
+  return std::nullopt;
+}
+
+}  // namespace planexe::engine
