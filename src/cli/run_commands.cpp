@@ -1,0 +1,93 @@
+#include <fmt/core.h>
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/files.hpp"
+#include "cli/run_session.hpp"
+
+namespace planexe::cli {
+namespace {
+
+constexpr std::uint64_t kPromptFileBytesMax = 4 * limits::kMiB;
+constexpr std::uint64_t kIntakeBytesMax = 256 * limits::kKiB;
+
+Result<std::string> prompt_of(const PlanOptions& plan) {
+  if (!plan.file.empty() && !plan.prompt.empty())
+    return fail(ErrorCode::InvalidArgument, "Give the prompt as an argument or with --file, not both.");
+  if (!plan.file.empty()) return read_text(plan.file, kPromptFileBytesMax);
+  return plan.prompt;
+}
+
+Result<engine::CreateRequest> request_of(const App& app, const PlanOptions& plan) {
+  engine::CreateRequest request;
+  PLANEXE_TRY_ASSIGN(request.prompt, prompt_of(plan));
+  request.title = plan.title;
+  request.model = plan.model;
+  PLANEXE_TRY_ASSIGN(const bool fast, app.settings.get_bool("FAST_BUT_SKIP_DETAILS", false));
+  request.speed = !plan.speed.empty() ? plan.speed : fast ? "fast" : "all";
+  request.effort = !plan.effort.empty() ? plan.effort : app.settings.get_or("REASONING_EFFORT_DEFAULT", "medium");
+  request.redline_mode = !plan.redline.empty() ? plan.redline : app.settings.get_or("PLANEXE_REDLINE_MODE", "block");
+  if (plan.max_cost_usd) request.max_cost_micros = static_cast<std::int64_t>(*plan.max_cost_usd * 1e6);
+  if (!plan.intake.empty()) {
+    PLANEXE_TRY_ASSIGN(const auto text, read_text(plan.intake, kIntakeBytesMax));
+    PLANEXE_TRY_ASSIGN(request.intake, parse_json(text));
+    if (!request.intake.is_object()) return fail(ErrorCode::ValidationFailed, "The intake file must hold a JSON object.");
+  }
+  return request;
+}
+
+}  // namespace
+
+Exit run_plan(const App& app, const Command& command) {
+  auto request = request_of(app, command.plan);
+  if (!request) return report(request.error());
+  // Bad input is told before anything is opened or started.
+  if (auto checked = engine::check_request(*request); !checked) return report(checked.error());
+  auto session = RunSession::open(app, command.plan);
+  if (!session) return report(session.error());
+  request->rehearsal = (*session)->rehearsal();
+  if (request->rehearsal) request->model.clear();
+  auto plan = (*session)->engine().create(std::move(*request), command.plan.plan_id);
+  if (!plan) return report(plan.error());
+  if (!app.common.json && !app.common.quiet) fmt::print(stderr, "Plan {}\n", plan->plan_id);
+  return (*session)->run_to_end(plan->plan_id, command.plan);
+}
+
+Exit run_resume(const App& app, const Command& command) {
+  auto session = RunSession::open(app, command.plan);
+  if (!session) return report(session.error());
+  auto id = find_plan_id((*session)->store(), command.id);
+  if (!id) return report(id.error());
+  engine::ResumeOptions options;
+  if (!command.plan.model.empty()) options.model = command.plan.model;
+  if (!command.plan.effort.empty()) options.effort = command.plan.effort;
+  if (command.plan.max_cost_usd) options.max_cost_micros = static_cast<std::int64_t>(*command.plan.max_cost_usd * 1e6);
+  auto plan = (*session)->engine().resume(*id, options);
+  if (!plan) return report(plan.error());
+  if (!app.common.json && !app.common.quiet) fmt::print(stderr, "Going on with plan {}\n", *id);
+  return (*session)->run_to_end(*id, command.plan);
+}
+
+Exit run_retry(const App& app, const Command& command) {
+  const auto items = engine::retry_items_from(command.retry.items);
+  if (!items) return report(Error(ErrorCode::InvalidArgument, "--items is missing, skipped or all."));
+  auto session = RunSession::open(app, command.plan);
+  if (!session) return report(session.error());
+  auto id = find_plan_id((*session)->store(), command.id);
+  if (!id) return report(id.error());
+  engine::RetryOptions options{*items, std::nullopt, std::nullopt};
+  if (!command.plan.model.empty()) options.model = command.plan.model;
+  if (!command.plan.effort.empty()) options.effort = command.plan.effort;
+  auto reset = (*session)->engine().retry(*id, command.retry.task, options);
+  if (!reset) return report(reset.error());
+  if (!app.common.json && !app.common.quiet) {
+    fmt::print(stderr, "{} is made again; {} tasks depend on it and are checked:", command.retry.task, reset->size() - 1);
+    for (const auto& key : *reset) fmt::print(stderr, " {}", key);
+    fmt::print(stderr, "\n");
+  }
+  if (command.retry.no_run) return Exit::ok;
+  return (*session)->run_to_end(*id, command.plan);
+}
+
+}  // namespace planexe::cli
