@@ -21,7 +21,7 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 UChar32 next_code_point(std::string_view text, std::size_t& at) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
   UChar32 c = 0;
-  U8_NEXT(bytes, at, text.size(), c);
+  U8_NEXT(bytes, at, text.size(), c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
   return c;
 }
 

@@ -60,7 +60,6 @@ class ZipWriter {
  private:
   struct State;
   explicit ZipWriter(std::unique_ptr<State> state);
-  static Result<ZipWriter> open(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;
 };

@@ -2,6 +2,8 @@
 #include <archive_entry.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <system_error>
 #include <utility>
 
 #include "base/zip.hpp"
@@ -11,6 +13,8 @@ namespace planexe {
 struct ZipWriter::State {
   archive* handle = archive_write_new();
   Sink sink;
+  /// Once set, nothing more goes to the sink. libarchive is not told: after a failed write it would leak its
+  /// compressor (3.6), so it goes on into the void and the error is given back by the call in work.
   std::optional<Error> sink_error;
   std::optional<TimePoint> modified;
   bool finished = false;
@@ -19,16 +23,28 @@ struct ZipWriter::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    // Without finish() nothing more is to be written: closing would add a directory to an incomplete archive.
-    if (!finished) archive_write_fail(handle);
+    // Freeing closes, and closing an incomplete archive would give it a directory as if it were whole.
+    if (!finished && !sink_error) sink_error.emplace(ErrorCode::Cancelled, "The ZIP archive was not finished.");
     archive_write_free(handle);
   }
 
-  [[nodiscard]] std::unexpected<Error> failure() const {
+  /// What a call of libarchive means, the sink's answer included.
+  [[nodiscard]] Result<void> outcome(bool good) const {
     if (sink_error) return std::unexpected(*sink_error);
+    if (good) return {};
     const char* reason = archive_error_string(handle);
     return fail(ErrorCode::IoError,
                 std::string("Cannot write the ZIP archive: ") + (reason ? reason : "unknown") + ".");
+  }
+
+  static la_ssize_t take(archive*, void* data, const void* bytes, std::size_t size) {
+    auto& self = *static_cast<State*>(data);
+    if (!self.sink_error) {
+      if (auto taken = self.sink({static_cast<const char*>(bytes), size}); !taken) {
+        self.sink_error = std::move(taken).error();
+      }
+    }
+    return static_cast<la_ssize_t>(size);
   }
 };
 
@@ -54,44 +70,36 @@ ZipWriter::ZipWriter(ZipWriter&&) noexcept = default;
 ZipWriter& ZipWriter::operator=(ZipWriter&&) noexcept = default;
 ZipWriter::~ZipWriter() = default;
 
-Result<ZipWriter> ZipWriter::open(std::unique_ptr<State> state) {
+Result<ZipWriter> ZipWriter::to_sink(Sink sink, Options options) {
+  auto state = std::make_unique<State>();
+  state->modified = options.modified;
+  state->sink = std::move(sink);
   archive* handle = state->handle;
   archive_write_set_format_zip(handle);
   // The names are UTF-8 whatever the locale of the process is.
   archive_write_set_options(handle, "zip:hdrcharset=UTF-8,zip:compression=deflate");
   archive_write_set_bytes_in_last_block(handle, 1);
+  const int opened = archive_write_open(handle, state.get(), nullptr, &State::take, nullptr);
+  PLANEXE_TRY(state->outcome(opened == ARCHIVE_OK));
   return ZipWriter(std::move(state));
 }
 
 Result<ZipWriter> ZipWriter::to_file(const std::filesystem::path& path, Options options) {
-  auto state = std::make_unique<State>();
-  state->modified = options.modified;
-  archive* handle = state->handle;
-  PLANEXE_TRY_ASSIGN(ZipWriter writer, open(std::move(state)));
-  if (archive_write_open_filename(handle, path.c_str()) != ARCHIVE_OK) {
-    return fail(ErrorCode::IoError, "Cannot write the ZIP archive " + path.string() + ".",
-                archive_error_string(handle) ? archive_error_string(handle) : "");
-  }
-  return writer;
-}
-
-Result<ZipWriter> ZipWriter::to_sink(Sink sink, Options options) {
-  auto state = std::make_unique<State>();
-  state->modified = options.modified;
-  state->sink = std::move(sink);
-  State* client = state.get();
-  PLANEXE_TRY_ASSIGN(ZipWriter writer, open(std::move(state)));
-  const auto write = [](archive* handle, void* data, const void* bytes, std::size_t size) -> la_ssize_t {
-    auto& self = *static_cast<State*>(data);
-    if (auto taken = self.sink({static_cast<const char*>(bytes), size}); !taken) {
-      self.sink_error = std::move(taken).error();
-      archive_set_error(handle, EIO, "the receiver stopped");
-      return -1;
-    }
-    return static_cast<la_ssize_t>(size);
+  const auto failure = [path](int number) {
+    return fail(ErrorCode::IoError,
+                "Cannot write the ZIP archive " + path.string() + ": " + std::generic_category().message(number) + ".");
   };
-  if (archive_write_open(client->handle, client, nullptr, write, nullptr) != ARCHIVE_OK) return client->failure();
-  return writer;
+  std::FILE* opened = std::fopen(path.c_str(), "wbe");
+  if (opened == nullptr) return failure(errno);
+  const std::shared_ptr<std::FILE> file(opened, &std::fclose);
+  // The blocks of libarchive are large enough; an own buffer would report a full disk too late.
+  std::setvbuf(opened, nullptr, _IONBF, 0);
+  return to_sink(
+      [file, failure](std::string_view bytes) -> Result<void> {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), file.get()) != bytes.size()) return failure(errno);
+        return {};
+      },
+      options);
 }
 
 Result<void> ZipWriter::add(std::string_view name, std::string_view bytes) {
@@ -100,16 +108,15 @@ Result<void> ZipWriter::add(std::string_view name, std::string_view bytes) {
     return fail(ErrorCode::InvalidArgument, "A ZIP archive cannot have an entry \"" + std::string(name) + "\".");
   }
   const EntryPointer entry = make_entry(name, bytes.size(), state_->modified);
-  if (archive_write_header(state_->handle, entry.get()) != ARCHIVE_OK) return state_->failure();
+  PLANEXE_TRY(state_->outcome(archive_write_header(state_->handle, entry.get()) == ARCHIVE_OK));
   const la_ssize_t written = archive_write_data(state_->handle, bytes.data(), bytes.size());
-  if (written != static_cast<la_ssize_t>(bytes.size())) return state_->failure();
-  if (archive_write_finish_entry(state_->handle) != ARCHIVE_OK) return state_->failure();
-  return {};
+  PLANEXE_TRY(state_->outcome(written == static_cast<la_ssize_t>(bytes.size())));
+  return state_->outcome(archive_write_finish_entry(state_->handle) == ARCHIVE_OK);
 }
 
 Result<void> ZipWriter::finish() {
   PLANEXE_ASSERT(state_ != nullptr && !state_->finished);
-  if (archive_write_close(state_->handle) != ARCHIVE_OK) return state_->failure();
+  PLANEXE_TRY(state_->outcome(archive_write_close(state_->handle) == ARCHIVE_OK));
   state_->finished = true;
   return {};
 }

@@ -89,6 +89,27 @@ TEST(BaseZip, TheSinksErrorComesBack) {
   EXPECT_EQ(last.error().code, ErrorCode::Cancelled);
 }
 
+TEST(BaseZip, AnUnfinishedArchiveIsNoArchive) {
+  std::string bytes;
+  {
+    auto writer = ZipWriter::to_sink([&](std::string_view part) -> Result<void> {
+      bytes += part;
+      return {};
+    });
+    ASSERT_TRUE(writer->add("a", std::string(100'000, 'a')).has_value());
+  }
+  EXPECT_EQ(bytes.find("PK\5\6"), std::string::npos) << "the end of the directory";
+}
+
+TEST(BaseZip, AFullDiskIsAnError) {
+  auto writer = ZipWriter::to_file("/dev/full");
+  ASSERT_TRUE(writer.has_value());
+  Result<void> last = writer->add("a", "text");
+  if (last) last = writer->finish();
+  ASSERT_FALSE(last.has_value());
+  EXPECT_EQ(last.error().code, ErrorCode::IoError);
+}
+
 TEST(BaseZip, NamesThatLeaveTheFolderAreRefused) {
   for (const char* name : {"../x", "a/../../x", "/etc/x", "a//b", "./x", "a\\b", "c:x", "a/", "a\x01", "a\nb", ""}) {
     EXPECT_FALSE(safe_entry_name(name)) << name;
