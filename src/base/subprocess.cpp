@@ -43,6 +43,7 @@ struct Launch {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (std::string& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;
@@ -53,6 +54,8 @@ void fill(Launch& launch, const SubprocessOptions& options) {
   launch.arguments.push_back(launch.program);
   launch.arguments.insert(launch.arguments.end(), options.arguments.begin(), options.arguments.end());
   for (const std::string& name : options.allowed_environment) {
+    // Nothing in this program changes the environment once threads run.
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
     if (const char* value = std::getenv(name.c_str())) launch.environment.push_back(name + "=" + value);
   }
   for (const auto& [name, value] : options.extra_environment) launch.environment.push_back(name + "=" + value);

@@ -99,6 +99,7 @@ std::optional<Action> due(std::string_view name) {
 
 /// The environment is read before main(), so that no point is missed.
 const bool configured_from_environment = [] {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before main() there is one thread
   const char* spec = std::getenv("PLANEXE_TESTPOINTS");
   if (spec == nullptr || *spec == '\0') return false;
   if (const auto done = configure(spec); !done) {

@@ -130,6 +130,7 @@ llm::CallSpec PlanRun::make_spec(const TaskRun& task, const StepRun& step, const
   spec.plan_id = plan_.plan_id;
   spec.task_key = task.row.task_key;
   spec.call_key = call_key(task.row.task_key, unit.unit.key);
+  spec.item_number = unit.unit.number;
   spec.schema_name = (task.row.task_key + "__" + step.step->name).substr(0, 64);
   spec.schema = step.step->text_answer ? json::value(nullptr) : step.step->schema;
   spec.messages.push_back({llm::Message::Role::developer, {unit.prompt.system}});

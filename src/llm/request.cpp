@@ -81,7 +81,8 @@ json::object format_of(const RequestInput& input) {
 
 json::object metadata_of(const RequestInput& input) {
   return json::object{{"call", cut_code_points(input.spec.call_key, kMetadataCharsMax)},
-                      {"attempt", std::to_string(input.attempt)}};
+                      {"attempt", std::to_string(input.attempt)},
+                      {"item", std::to_string(input.spec.item_number)}};
 }
 
 void add_reasoning(const RequestInput& input, json::object& body) {

@@ -69,6 +69,7 @@ struct CallSpec {
     std::string plan_id;
     std::string task_key;
     std::string call_key;               ///< task/step/item/turn, fixed by the plan graph
+    int item_number = 1;                ///< position of the unit inside its step, from 1; sent as metadata
     std::string schema_name;            ///< letters, digits, _ and -, at most 64
     json::value schema;                 ///< null: plain text
     std::vector<Message> messages;      ///< new input, developer message first

@@ -51,7 +51,7 @@ void lane(std::string& html, const Schedule& schedule, const TimeAxis& axis, con
   html += fmt::format("<div class=\"o-name\"><span class=\"ref\">{}</span> {}</div><div class=\"o-lane\"><svg width=\"100%\" height=\"30\" role=\"img\" aria-label=\"{} to {}\">",
                       phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date));
   for (const TimeAxis::Tick& tick : axis.ticks())
-    html += fmt::format("<line class=\"month\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"30\"/>", percent(tick.at));
+    html += fmt::format("<line class=\"month\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"100%\"/>", percent(tick.at));
   const double from = axis.at(phase.start_date);
   html += fmt::format("<rect class=\"sum\" x=\"{}\" y=\"5\" width=\"{}\" height=\"4\"/>", percent(from),
                       percent(std::max(axis.after(phase.finish_date) - from, 0.2)));
@@ -63,7 +63,7 @@ void lane(std::string& html, const Schedule& schedule, const TimeAxis& axis, con
                         task.ref, escape_html(task.title), format_date(task.start_date), format_date(task.finish_date));
   }
   if (axis.target())
-    html += fmt::format("<line class=\"target\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"30\"/>", percent(axis.after(*axis.target())));
+    html += fmt::format("<line class=\"target\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"100%\"/>", percent(axis.after(*axis.target())));
   html += "</svg></div>\n";
 }
 

@@ -11,6 +11,7 @@
 #include "plan/builtins/common.hpp"
 #include "plan/limit_words.hpp"
 #include "plan/markdown.hpp"
+#include "plan/money.hpp"
 #include "plan/quality_parts.hpp"
 #include "plan/sentences.hpp"
 
@@ -174,6 +175,7 @@ class Assessor {
       if (quality.kind == "banned_word") banned_limit(sections, quality);
       if (quality.kind == "horizon" || quality.kind == "end_date") horizon_limit(quality);
       if (quality.kind == "place") place_limit(text(limit, "value"), quality);
+      if (quality.kind == "budget") budget_limit(text(limit, "value"), quality);
       limits.push_back(std::move(quality));
     }
     return limits;
@@ -205,6 +207,18 @@ class Assessor {
     const auto count = std::ranges::count_if(prepared_, names_it);
     quality.verdict = count > 0 ? "kept" : "broken";
     quality.detail = fmt::format("{} sections name it.", count);
+  }
+
+  // A larger sum may be income or a market, so this counts and does not judge.
+  void budget_limit(const std::string& value, LimitQuality& quality) const {
+    const auto budget = money_of(value.empty() ? quality.quote : value);
+    if (!budget) return;
+    int larger = 0;
+    for (const Prepared& section : prepared_)
+      for (const std::string& sentence : section.sentences)
+        for (const Money& money : money_in(sentence)) larger += money.currency == budget->currency && money.amount > budget->amount * 1.0001 ? 1 : 0;
+    quality.detail = larger == 0 ? fmt::format("No sum in {} is larger.", budget->currency)
+                                 : fmt::format("{} sums in {} are larger; see whether they are costs.", larger, budget->currency);
   }
 
   const QualityContext& context_;

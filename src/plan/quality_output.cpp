@@ -18,15 +18,19 @@ std::string share(int part, int whole) {
   return whole == 0 ? "–" : fmt::format("{} %", (part * 100 + whole / 2) / whole);
 }
 
+std::string part_of(int part, int whole) {
+  return whole == 0 ? "–" : fmt::format("{} of {}", part, whole);
+}
+
 void section_row(std::string& html, const SectionQuality& section) {
   html += fmt::format("<tr><td><a href=\"#{}\">{}</a></td>", escape_html(section.id), escape_html(section.title));
   if (section.words == 0) {
     html += "<td class=\"right\">–</td><td class=\"right\">–</td><td class=\"right\">–</td><td class=\"right\">–</td><td class=\"right\">–</td>";
   } else {
     html += fmt::format(
-        "<td class=\"right\">{}{}</td><td class=\"right\">{}</td><td class=\"right\">{} of {}</td><td class=\"right\">{} of {}</td><td class=\"right\">{}</td>",
-        section.words, section.length.empty() ? "" : " " + section.length, share(section.specific, section.sentences),
-        section.figures_with_basis, section.figures, section.references - static_cast<int>(section.unresolved.size()), section.references,
+        "<td class=\"right\">{}{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td>",
+        section.words, section.length.empty() ? "" : ", " + section.length, share(section.specific, section.sentences),
+        part_of(section.figures_with_basis, section.figures), part_of(section.references - static_cast<int>(section.unresolved.size()), section.references),
         section.duplicates);
   }
   html += "<td>";

@@ -76,7 +76,7 @@ std::string_view kind_class(SectionKind kind) {
 std::string cover(const ReportSource& source, const ReportValues& values, std::string_view title, const std::vector<ReportSection>& sections) {
   std::string meta;
   const auto add = [&](std::string_view label, std::string_view value) {
-    if (!value.empty()) meta += fmt::format("{}{} {}", meta.empty() ? "" : " · ", label, escape_html(value));
+    if (!value.empty()) meta += fmt::format("{}<span class=\"nowrap\">{} {}</span>", meta.empty() ? "" : " · ", label, escape_html(value));
   };
   add("Project start", text(source.plan, "start_date"));
   add("Plan made", text(source.plan, "created_at").substr(0, 10));

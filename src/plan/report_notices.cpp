@@ -8,6 +8,7 @@
 #include "plan/builtins/common.hpp"
 #include "plan/gantt_text.hpp"
 #include "plan/html.hpp"
+#include "plan/sentences.hpp"
 
 namespace planexe::plan {
 namespace {
@@ -25,6 +26,16 @@ std::string class_of(std::string_view text) {
   std::string folded = normalize_name(text);
   std::ranges::replace(folded, ' ', '_');
   return folded;
+}
+
+// Whole sentences, at most so many characters.
+std::string first_sentences(std::string_view text, std::size_t max_chars) {
+  std::string kept;
+  for (const std::string& sentence : sentences_of(text)) {
+    if (!kept.empty() && code_points(kept) + code_points(sentence) > max_chars) break;
+    kept += (kept.empty() ? "" : " ") + cut_code_points(sentence, max_chars);
+  }
+  return kept;
 }
 
 std::optional<Notice> gate_notice(const ReportSource& source) {
@@ -51,7 +62,7 @@ std::optional<Notice> recommendation_notice(const ReportSource& source) {
   if (verdict.starts_with("proceed_with_caution")) notice.verdict = "Go with caution";
   if (verdict.starts_with("do_not_execute")) notice = {"Recommendation", "Do not start", recommendation, "", true};
   // An old answer is nothing but the class in words.
-  if (class_of(recommendation) == verdict) notice.text = cut_code_points(text(assessment, "combined_summary"), 400);
+  if (class_of(recommendation) == verdict) notice.text = first_sentences(text(assessment, "combined_summary"), 300);
   return notice;
 }
 
@@ -80,9 +91,10 @@ Notice horizon_notice(const Schedule& schedule) {
       notice.alert = true;
       break;
   }
-  if (schedule.coverage.answered * 2 < schedule.coverage.tasks)
-    notice.text += fmt::format(" Only {} of {} tasks say what they wait for, so the real end may be much later.", schedule.coverage.answered,
-                               schedule.coverage.tasks);
+  if (schedule.coverage.answered * 2 >= schedule.coverage.tasks) return notice;
+  if (horizon.result == HorizonResult::fits) notice.verdict = "Fits, with doubt";
+  notice.text += fmt::format(" Only {} of {} tasks say what they wait for, so the real end may be much later.", schedule.coverage.answered,
+                             schedule.coverage.tasks);
   return notice;
 }
 

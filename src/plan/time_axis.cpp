@@ -9,10 +9,17 @@ namespace {
 
 // A stated end far behind the finish would squeeze the plan into a corner.
 constexpr double kTargetRoom = 1.35;
+// A month that begins before the axis gets a label at its start when the next one leaves room for it.
+constexpr double kFirstLabelRoom = 11.0;
 // Two hundred years of months; beyond, only the axis loses its labels.
 constexpr int kTicksMax = 2400;
 
 constexpr const char* kMonths[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+std::string label_of(Date month, bool with_year) {
+  const char* name = kMonths[static_cast<unsigned>(month.month()) - 1];
+  return with_year ? fmt::format("{} {}", name, static_cast<int>(month.year())) : name;
+}
 
 }  // namespace
 
@@ -38,12 +45,14 @@ double TimeAxis::after(Date date) const { return at(add_days(date, 1)); }
 
 void TimeAxis::add_ticks() {
   Date month(first_.year(), first_.month(), std::chrono::day(1));
-  if (first_.day() != std::chrono::day(1)) month = add_months(month, 1);
+  if (first_.day() != std::chrono::day(1)) {
+    const std::string label = label_of(month, true);
+    month = add_months(month, 1);
+    if (at(month) >= kFirstLabelRoom) ticks_.push_back({first_, 0, label});
+  }
   for (int i = 0; i < kTicksMax && days_between(first_, month) < days_; ++i) {
-    const auto number = static_cast<unsigned>(month.month());
-    const bool with_year = number == 1 || i == 0;
-    ticks_.push_back({month, at(month),
-                      with_year ? fmt::format("{} {}", kMonths[number - 1], static_cast<int>(month.year())) : kMonths[number - 1]});
+    const bool with_year = month.month() == std::chrono::January || ticks_.empty();
+    ticks_.push_back({month, at(month), label_of(month, with_year)});
     month = add_months(month, 1);
   }
 }

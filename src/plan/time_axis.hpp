@@ -11,7 +11,7 @@ namespace planexe::plan {
 class TimeAxis {
  public:
   struct Tick {
-    Date date;          ///< first of a month
+    Date date;          ///< first of a month, or the start of the axis
     double at = 0;      ///< percent
     std::string label;  ///< "Mar", with the year in January and at the first tick: "Jan 2027"
   };

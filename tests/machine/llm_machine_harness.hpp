@@ -23,9 +23,9 @@ class Harness {
     redact.add_secret(key);
   }
 
-  ModelEntry& add_model(const std::string& id, const std::string& provider = "rehearsal") {
+  ModelEntry& add_model(const std::string& model_id, const std::string& provider = "rehearsal") {
     ModelEntry entry = rehearsal_catalogue("http://127.0.0.1:1/v1").models.front();
-    entry.id = entry.model = id;
+    entry.id = entry.model = model_id;
     entry.provider = provider;
     entry.base_url = "http://" + provider + "/v1";
     entry.priority = static_cast<int>(catalogue.models.size());

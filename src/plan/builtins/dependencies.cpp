@@ -18,7 +18,8 @@ using documents::note;
 constexpr std::size_t kFastGroups = 2;
 
 Result<Wbs> phases_of(const BuiltinInput& in) {
-  const json::value root = json::object{{"id", in.plan_id + "/project"}, {"project_title", "-"}, {"final_deliverable", ""}};
+  const json::value root =
+      json::object{{"id", in.plan_id + "/project"}, {"project_title", "-"}, {"final_deliverable", ""}};
   return build_wbs(root, read(in, "create_wbs_level2.clean"));
 }
 
@@ -45,8 +46,12 @@ json::object group_of(const Wbs& wbs, std::size_t begin, std::size_t end) {
     objects.push_back(phase_object(phases[i]));
     add_refs(phases[i], own);
   }
-  const std::string ref = end - begin == 1 ? phases[begin].ref : fmt::format("{}-{}", phases[begin].ref, phases[end - 1].ref);
-  return {{"ref", ref}, {"phases", std::move(objects)}, {"task_refs", std::move(own)}, {"allowed_refs", std::move(allowed)}};
+  const std::string ref =
+      end - begin == 1 ? phases[begin].ref : fmt::format("{}-{}", phases[begin].ref, phases[end - 1].ref);
+  return {{"ref", ref},
+          {"phases", std::move(objects)},
+          {"task_refs", std::move(own)},
+          {"allowed_refs", std::move(allowed)}};
 }
 
 /// Where the first of two groups ends: as soon as it holds half of the tasks, leaving at least one phase.
@@ -71,8 +76,8 @@ LinkRequest link_request(const json::value& link, std::string dependent) {
 /// All that the model said about links, of both steps.
 struct Answers {
   std::vector<LinkRequest> links;
-  std::vector<std::string> answered;            ///< refs of tasks with an entry
-  std::map<std::string, std::string> reasons;   ///< ref -> why it starts at once
+  std::vector<std::string> answered;                        ///< refs of tasks with an entry
+  std::map<std::string, std::string> reasons;               ///< ref -> why it starts at once
   std::vector<std::pair<std::string, std::string>> inputs;  ///< phase ref, what it receives
 };
 
@@ -125,7 +130,8 @@ json::array details_of(const Wbs& wbs, const CheckedLinks& checked, const Answer
   const std::set<std::string> answered(answers.answered.begin(), answers.answered.end());
   json::array details;
   for (const WbsNode* task : activities_of(wbs)) {
-    const bool linked = std::ranges::any_of(checked.links, [&](const ScheduleLink& link) { return link.to == task->id; });
+    const bool linked =
+        std::ranges::any_of(checked.links, [&](const ScheduleLink& link) { return link.to == task->id; });
     if (linked || answered.contains(task->ref)) details.push_back(detail_of(*task, checked.links, answers));
   }
   return details;
@@ -139,14 +145,17 @@ json::array rejected_of(const Wbs& wbs, const CheckedLinks& checked, BuiltinResu
   };
   json::array rejected;
   for (const RejectedLink& link : checked.rejected) {
-    rejected.push_back(json::object{{"from", link.from}, {"to", link.to}, {"type", to_string(link.type)}, {"reason", link.reason}});
-    note(result, "rejected_link", ref(link.to), fmt::format("A link from {} to {} was dropped: {}.", ref(link.from), ref(link.to), link.reason));
+    rejected.push_back(
+        json::object{{"from", link.from}, {"to", link.to}, {"type", to_string(link.type)}, {"reason", link.reason}});
+    note(result, "rejected_link", ref(link.to),
+         fmt::format("A link from {} to {} was dropped: {}.", ref(link.from), ref(link.to), link.reason));
   }
   return rejected;
 }
 
 /// Ids as a list, one finding each.
-json::array noted(const Wbs& wbs, const std::vector<std::string>& ids, const char* rule, const char* what, BuiltinResult& result) {
+json::array noted(const Wbs& wbs, const std::vector<std::string>& ids, const char* rule, const char* what,
+                  BuiltinResult& result) {
   const auto nodes = index_wbs(wbs);
   json::array stored;
   for (const std::string& id : ids) {
@@ -162,7 +171,8 @@ json::array phase_inputs(const Wbs& wbs, const Answers& answers) {
   json::array inputs;
   for (const WbsNode& phase : wbs.root.children) {
     const auto entry = std::ranges::find(answers.inputs, phase.ref, &std::pair<std::string, std::string>::first);
-    if (entry != answers.inputs.end()) inputs.push_back(json::object{{"phase_id", phase.id}, {"ref", phase.ref}, {"receives", entry->second}});
+    if (entry != answers.inputs.end())
+      inputs.push_back(json::object{{"phase_id", phase.id}, {"ref", phase.ref}, {"receives", entry->second}});
   }
   return inputs;
 }
@@ -213,9 +223,12 @@ Result<BuiltinResult> finish_task_dependencies(const BuiltinInput& in) {
   raw["task_dependency_details"] = details_of(wbs, checked, answers);
   raw["rejected_links"] = rejected_of(wbs, checked, result);
   raw["phase_inputs"] = phase_inputs(wbs, answers);
-  raw["tasks_without_answer"] = noted(wbs, coverage.without_answer, "unanswered_task", "was asked about its predecessors and got no answer", result);
-  raw["tasks_without_links"] = noted(wbs, coverage.without_links, "unlinked_task", "waits for nothing, and nothing waits for it", result);
-  raw["isolated_phases"] = noted(wbs, coverage.isolated_phases, "isolated_phase", "has no link to another phase", result);
+  raw["tasks_without_answer"] = noted(wbs, coverage.without_answer, "unanswered_task",
+                                      "was asked about its predecessors and got no answer", result);
+  raw["tasks_without_links"] =
+      noted(wbs, coverage.without_links, "unlinked_task", "waits for nothing, and nothing waits for it", result);
+  raw["isolated_phases"] =
+      noted(wbs, coverage.isolated_phases, "isolated_phase", "has no link to another phase", result);
   result.degraded = !coverage.without_answer.empty();
   result.outputs["raw"] = std::move(raw);
   return result;

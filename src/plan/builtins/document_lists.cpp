@@ -19,11 +19,14 @@ constexpr std::size_t kSelected = 5;
 
 constexpr std::array<std::string_view, 4> kLevels{"Critical", "High", "Medium", "Low"};
 
-constexpr std::array<std::string_view, 5> kOutlineFields{"essential_information", "risks_of_poor_quality", "worst_case_scenario",
-                                                         "best_case_scenario", "fallback_alternative_approaches"};
+constexpr std::array<std::string_view, 5> kOutlineFields{"essential_information", "risks_of_poor_quality",
+                                                         "worst_case_scenario", "best_case_scenario",
+                                                         "fallback_alternative_approaches"};
 
-/// Documents of one answered list with id and ref; a name is kept once. Older answers carry a second list of the same kind.
-json::array listed(const BuiltinInput& in, const json::value& answer, const std::string& field, char letter, IdMint& mint, BuiltinResult& result) {
+/// Documents of one answered list with id and ref; a name is kept once. Older answers carry a second list of the same
+/// kind.
+json::array listed(const BuiltinInput& in, const json::value& answer, const std::string& field, char letter,
+                   IdMint& mint, BuiltinResult& result) {
   json::array documents;
   std::set<std::string> names;
   for (const std::string& key : {field, field + "_part2"}) {
@@ -31,7 +34,8 @@ json::array listed(const BuiltinInput& in, const json::value& answer, const std:
       const std::string name = trim(text(entry, "document_name"));
       if (name.empty()) continue;
       if (!names.insert(normalize_name(name)).second) {
-        note(result, "duplicate_document", field, fmt::format("\"{}\" stood in the list twice and is kept once.", name));
+        note(result, "duplicate_document", field,
+             fmt::format("\"{}\" stood in the list twice and is kept once.", name));
         continue;
       }
       json::object document{{"id", mint.next(field, name)}, {"ref", fmt::format("{}{}", letter, documents.size() + 1)}};
@@ -41,7 +45,8 @@ json::array listed(const BuiltinInput& in, const json::value& answer, const std:
       documents.push_back(std::move(document));
     }
   }
-  if (documents.empty()) note(result, "empty_list", field, fmt::format("{} named no document in {}.", in.task_key, field));
+  if (documents.empty())
+    note(result, "empty_list", field, fmt::format("{} named no document in {}.", in.task_key, field));
   return documents;
 }
 
@@ -49,7 +54,9 @@ void check_both_lists(const json::array& create, const json::array& find, Builti
   const RefIndex names(find, "ref", "document_name");
   for (const json::value& document : create) {
     const std::string name = text(document, "document_name");
-    if (names.find(name)) note(result, "in_both_lists", text(document, "ref"), fmt::format("\"{}\" is both to be written and to be found.", name));
+    if (names.find(name))
+      note(result, "in_both_lists", text(document, "ref"),
+           fmt::format("\"{}\" is both to be written and to be found.", name));
   }
 }
 
@@ -65,14 +72,16 @@ std::optional<std::size_t> position_of(const json::value& entry, const RefIndex&
   return index.find(text(entry, "id"));
 }
 
-std::vector<std::optional<Rating>> ratings_of(const json::value& answer, const json::array& documents, BuiltinResult& result) {
+std::vector<std::optional<Rating>> ratings_of(const json::value& answer, const json::array& documents,
+                                              BuiltinResult& result) {
   std::vector<std::optional<Rating>> ratings(documents.size());
   const RefIndex index(documents, "ref");
   for (const json::value& entry : list(answer, "document_list")) {
     const auto position = position_of(entry, index, documents.size());
     const auto* level = std::ranges::find(kLevels, text(entry, "impact_rating"));
     if (!position || level == kLevels.end()) {
-      note(result, "unknown_id", "document_list", fmt::format("A rating names \"{}\", which is no document of the list.", text(entry, "id")));
+      note(result, "unknown_id", "document_list",
+           fmt::format("A rating names \"{}\", which is no document of the list.", text(entry, "id")));
     } else if (!ratings[*position]) {
       ratings[*position] = Rating{static_cast<std::size_t>(level - kLevels.begin()), text(entry, "rationale")};
     }
@@ -93,7 +102,8 @@ std::vector<std::size_t> selected(const std::vector<std::optional<Rating>>& rati
 Result<BuiltinResult> filter(const BuiltinInput& in, std::string_view reference) {
   const json::value* answer = step_answer(in);
   const json::value& documents = read(in, reference);
-  if (answer == nullptr || !documents.is_array()) return fail(ErrorCode::Internal, fmt::format("{} has nothing to select from", in.task_key));
+  if (answer == nullptr || !documents.is_array())
+    return fail(ErrorCode::Internal, fmt::format("{} has nothing to select from", in.task_key));
   BuiltinResult result;
   const auto ratings = ratings_of(*answer, documents.get_array(), result);
   json::array clean;
@@ -106,7 +116,8 @@ Result<BuiltinResult> filter(const BuiltinInput& in, std::string_view reference)
   for (std::size_t i = 0; i < ratings.size(); ++i) {
     if (ratings[i]) continue;
     result.degraded = true;
-    note(result, "not_rated", text(documents.get_array()[i], "ref"), fmt::format("\"{}\" was not rated and is not selected.", text(documents.get_array()[i], "document_name")));
+    note(result, "not_rated", text(documents.get_array()[i], "ref"),
+         fmt::format("\"{}\" was not rated and is not selected.", text(documents.get_array()[i], "document_name")));
   }
   result.outputs["clean"] = std::move(clean);
   return result;
@@ -137,13 +148,18 @@ Result<BuiltinResult> finish_identify_documents(const BuiltinInput& in) {
   return result;
 }
 
-Result<BuiltinResult> finish_filter_documents_to_find(const BuiltinInput& in) { return filter(in, "identify_documents.find"); }
+Result<BuiltinResult> finish_filter_documents_to_find(const BuiltinInput& in) {
+  return filter(in, "identify_documents.find");
+}
 
-Result<BuiltinResult> finish_filter_documents_to_create(const BuiltinInput& in) { return filter(in, "identify_documents.create"); }
+Result<BuiltinResult> finish_filter_documents_to_create(const BuiltinInput& in) {
+  return filter(in, "identify_documents.create");
+}
 
 Result<BuiltinResult> finish_draft_documents(const BuiltinInput& in) {
   const auto source = std::ranges::find_if(in.reads, [](const auto& member) { return member.value().is_array(); });
-  if (source == in.reads.end()) return fail(ErrorCode::Internal, fmt::format("{} has no documents to outline", in.task_key));
+  if (source == in.reads.end())
+    return fail(ErrorCode::Internal, fmt::format("{} has no documents to outline", in.task_key));
   BuiltinResult result;
   json::array clean;
   for (const json::value& entry : source->value().get_array()) {
@@ -158,7 +174,8 @@ Result<BuiltinResult> finish_draft_documents(const BuiltinInput& in) {
     } else if (item != nullptr && text(*item, "state") == "missing") {
       document["draft_state"] = "missing";
       result.degraded = true;
-      note(result, "not_drafted", text(entry, "ref"), fmt::format("\"{}\" could not be outlined.", text(entry, "document_name")));
+      note(result, "not_drafted", text(entry, "ref"),
+           fmt::format("\"{}\" could not be outlined.", text(entry, "document_name")));
     } else {
       document["draft_state"] = "skipped";
     }

@@ -50,7 +50,8 @@ class Collector {
       return note(result_, "unknown_id", id, fmt::format("An estimate names \"{}\", which is no phase or task.", id));
     const auto days = days_of(entry);
     if (!days)
-      return note(result_, "bad_estimate", id, fmt::format("The estimate of {} is not 1 <= min <= realistic <= max and is not used.", id));
+      return note(result_, "bad_estimate", id,
+                  fmt::format("The estimate of {} is not 1 <= min <= realistic <= max and is not used.", id));
     if (!found_.emplace(node->second, stored(entry, *node->second, *days)).second)
       note(result_, "duplicate_estimate", id, fmt::format("{} was estimated twice; the first estimate counts.", id));
   }
@@ -83,11 +84,14 @@ Result<BuiltinResult> step_duration_nodes(const BuiltinInput& in) {
   BuiltinResult result;
   json::array nodes;
   for (const WbsNode& phase : wbs.root.children) {
-    nodes.push_back(json::object{{"ref", phase.ref}, {"kind", "phase"}, {"title", phase.title},
-                                 {"phase_title", phase.title}, {"task_count", phase.children.size()}});
+    nodes.push_back(json::object{{"ref", phase.ref},
+                                 {"kind", "phase"},
+                                 {"title", phase.title},
+                                 {"phase_title", phase.title},
+                                 {"task_count", phase.children.size()}});
     for (const WbsNode& task : phase.children)
-      nodes.push_back(json::object{{"ref", task.ref}, {"kind", "task"}, {"title", task.title},
-                                   {"phase_title", phase.title}, {"task_count", 0}});
+      nodes.push_back(json::object{
+          {"ref", task.ref}, {"kind", "task"}, {"title", task.title}, {"phase_title", phase.title}, {"task_count", 0}});
   }
   result.answer = std::move(nodes);
   return result;
@@ -107,7 +111,8 @@ Result<BuiltinResult> finish_task_durations(const BuiltinInput& in) {
     } else {
       result.degraded = true;
       note(result, "missing_estimate", node->ref,
-           fmt::format("{} \"{}\" has no estimate; the schedule derives one from its neighbours.", node->ref, node->title));
+           fmt::format("{} \"{}\" has no estimate; the schedule derives one from its neighbours.", node->ref,
+                       node->title));
     }
   }
   if (clean.empty()) return fail(ErrorCode::TaskFailed, "Task durations: no phase or task has a usable estimate.");

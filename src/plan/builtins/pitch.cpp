@@ -85,13 +85,15 @@ Result<BuiltinResult> finish_pitch_document(const BuiltinInput& in) {
   json::array sections;
   for (const Section& section : kPitchSections) {
     const std::string body = trim(text(pitch, section.field));
-    if (!body.empty()) sections.push_back(json::object{{"field", section.field}, {"heading", section.heading}, {"text", body}});
+    if (!body.empty())
+      sections.push_back(json::object{{"field", section.field}, {"heading", section.heading}, {"text", body}});
   }
   if (sections.empty()) return fail(ErrorCode::TaskFailed, "Pitch document: the pitch has no text.");
   const std::string title = trim(text(in.plan, "title"));
   BuiltinResult result;
   result.outputs["raw"] = json::object{{"source", "020-1-pitch_raw.json"}, {"sections", sections}};
-  result.view = json::object{{"title", title.empty() ? std::string("Pitch") : title}, {"sections", std::move(sections)}};
+  result.view =
+      json::object{{"title", title.empty() ? std::string("Pitch") : title}, {"sections", std::move(sections)}};
   return result;
 }
 

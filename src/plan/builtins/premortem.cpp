@@ -53,7 +53,9 @@ class Joiner {
     }
     for (const json::value& entry : list(answer, "failure_modes")) {
       const auto cause = ids.find(text(entry, "root_cause_assumption_id"));
-      if (cause == ids.end()) note(result_, "unknown_id", text(entry, "failure_mode_title"), "The root cause names no assumption of the list.");
+      if (cause == ids.end())
+        note(result_, "unknown_id", text(entry, "failure_mode_title"),
+             "The root cause names no assumption of the list.");
       add_failure(entry, archetype, cause == ids.end() ? std::string() : cause->second);
     }
   }
@@ -63,8 +65,11 @@ class Joiner {
     check_class("impact", kImpact);
     for (const json::value& assumption : assumptions_) {
       const std::string id = text(assumption, "assumption_id");
-      const auto uses = std::ranges::count_if(failures_, [&](const json::value& f) { return text(f, "root_cause_assumption_id") == id; });
-      if (uses != 1) note(result_, "assumption_use", id, fmt::format("{} is the root cause of {} failures instead of one.", id, uses));
+      const auto uses = std::ranges::count_if(
+          failures_, [&](const json::value& f) { return text(f, "root_cause_assumption_id") == id; });
+      if (uses != 1)
+        note(result_, "assumption_use", id,
+             fmt::format("{} is the root cause of {} failures instead of one.", id, uses));
     }
   }
 
@@ -101,7 +106,8 @@ class Joiner {
     for (const std::string_view name : classes) {
       const auto count = std::ranges::count_if(failures_, [&](const json::value& f) { return text(f, key) == name; });
       if (static_cast<double>(count) > kOneClassShare * static_cast<double>(failures_.size()))
-        note(result_, "one_class", std::string(key), fmt::format("{} of {} failures have the {} \"{}\".", count, failures_.size(), key, name));
+        note(result_, "one_class", std::string(key),
+             fmt::format("{} of {} failures have the {} \"{}\".", count, failures_.size(), key, name));
     }
   }
 
@@ -125,7 +131,8 @@ json::object failure_view(const json::value& failure) {
   }
   const int product = likelihood * impact;
   view["risk_summary"] = fmt::format("{} ({}/25)", risk_level(product), product);
-  view["risk_detail"] = fmt::format("{} {}/25 (Likelihood {}/5 × Impact {}/5)", risk_level(product), product, likelihood, impact);
+  view["risk_detail"] =
+      fmt::format("{} {}/25 (Likelihood {}/5 × Impact {}/5)", risk_level(product), product, likelihood, impact);
   return view;
 }
 
@@ -152,7 +159,8 @@ Result<BuiltinResult> finish_premortem(const BuiltinInput& in) {
   json::array views;
   for (const json::value& failure : failures) views.push_back(failure_view(failure));
   result.view = json::object{{"assumptions", assumptions}, {"failures", std::move(views)}, {"gaps", std::move(gaps)}};
-  result.outputs["raw"] = json::object{{"assumptions_to_kill", std::move(assumptions)}, {"failure_modes", std::move(failures)}};
+  result.outputs["raw"] =
+      json::object{{"assumptions_to_kill", std::move(assumptions)}, {"failure_modes", std::move(failures)}};
   return result;
 }
 

@@ -22,7 +22,8 @@ void add_pairs(const json::value& answer, json::array& pairs, BuiltinResult& res
     if (question.empty() || trim(text(entry, "answer")).empty()) continue;
     for (const json::value& earlier : pairs)
       if (word_overlap(question, text(earlier, "question")) >= kSameQuestion)
-        note(result, "near_duplicate", fmt::format("pair {}", pairs.size() + 1), fmt::format("\"{}\" repeats an earlier question.", question));
+        note(result, "near_duplicate", fmt::format("pair {}", pairs.size() + 1),
+             fmt::format("\"{}\" repeats an earlier question.", question));
     pairs.push_back(json::object{{"item_index", pairs.size() + 1},
                                  {"question", question},
                                  {"answer", text(entry, "answer")},
@@ -35,7 +36,8 @@ std::string html_of(const json::array& pairs) {
   std::string html;
   for (const json::value& pair : pairs)
     html += fmt::format("<div class=\"question-answer-pair\"><p><strong>{}.</strong> {}</p>\n<p>{}</p></div>\n",
-                        pair.at("item_index").to_number<std::size_t>(), escape_html(text(pair, "question")), escape_html(text(pair, "answer")));
+                        pair.at("item_index").to_number<std::size_t>(), escape_html(text(pair, "question")),
+                        escape_html(text(pair, "answer")));
   return html;
 }
 

@@ -26,7 +26,8 @@ std::vector<Question> questions_of(const BuiltinInput& in) {
     const json::value* element = find(item, "element");
     if (element == nullptr) continue;
     Question question{element, &item, {}};
-    if (const json::value* answer = documents::done_answer(item)) question.answers = documents::texts_of(*answer, "bullet_points");
+    if (const json::value* answer = documents::done_answer(item))
+      question.answers = documents::texts_of(*answer, "bullet_points");
     questions.push_back(std::move(question));
   }
   return questions;
@@ -47,7 +48,8 @@ std::vector<Double> doubles_of(const std::vector<Question>& questions, std::size
   for (std::size_t i = 0; i < question.answers.size(); ++i) {
     for (std::size_t k = 0; k < position; ++k)
       for (std::size_t j = 0; j < questions[k].answers.size(); ++j)
-        if (word_overlap(answer_text(question, i), answer_text(questions[k], j)) >= kDouble) doubles.push_back({i, &questions[k], j});
+        if (word_overlap(answer_text(question, i), answer_text(questions[k], j)) >= kDouble)
+          doubles.push_back({i, &questions[k], j});
   }
   return doubles;
 }
@@ -81,8 +83,8 @@ void note_doubles(const std::vector<Question>& questions, BuiltinResult& result)
   for (std::size_t i = 0; i < questions.size(); ++i)
     for (const Double& found : doubles_of(questions, i))
       documents::note(result, "near_duplicate", fmt::format("Review {}", questions[i].number()),
-                      fmt::format("Answer {} of review {} repeats answer {} of review {}.", found.answer + 1, questions[i].number(),
-                                  found.other_answer + 1, found.other->number()));
+                      fmt::format("Answer {} of review {} repeats answer {} of review {}.", found.answer + 1,
+                                  questions[i].number(), found.other_answer + 1, found.other->number()));
 }
 
 }  // namespace
@@ -109,14 +111,16 @@ Result<BuiltinResult> finish_review_plan(const BuiltinInput& in) {
   for (const Question& question : questions) {
     const std::string title = text(*question.element, "title");
     std::string gap;
-    if (question.answers.empty()) gap = documents::gap_sentence(fmt::format("Answers to \"{}\"", title), *question.item);
+    if (question.answers.empty())
+      gap = documents::gap_sentence(fmt::format("Answers to \"{}\"", title), *question.item);
     if (text(*question.item, "state") == "missing") result.degraded = true;
     stored.push_back(json::object{{"title", title},
                                   {"question", text(*question.element, "question")},
                                   {"answers", question.answers},
                                   {"number", question.number()},
                                   {"state", text(*question.item, "state")}});
-    reviews.push_back(json::object{{"number", question.number()}, {"title", title}, {"answers", question.answers}, {"gap", gap}});
+    reviews.push_back(
+        json::object{{"number", question.number()}, {"title", title}, {"answers", question.answers}, {"gap", gap}});
   }
   result.outputs["raw"] = json::object{{"question_answers_list", std::move(stored)}};
   result.view = json::object{{"reviews", std::move(reviews)}};

@@ -103,7 +103,8 @@ Result<BuiltinResult> finish_wbs_level2(const BuiltinInput& in) {
     const std::string id = mint.next("", title);
     json::array tasks = tasks_of(entry, id, phases.size() + 1, mint, titles, result);
     if (tasks.empty()) {
-      note(result, "empty_phase", title, fmt::format("The phase \"{}\" has no task of its own and is left out.", title));
+      note(result, "empty_phase", title,
+           fmt::format("The phase \"{}\" has no task of its own and is left out.", title));
       continue;
     }
     phases.push_back(json::object{{"id", id},
@@ -124,8 +125,12 @@ Result<BuiltinResult> step_wbs_leaves(const BuiltinInput& in) {
   for (const WbsNode& phase : wbs.root.children) {
     for (std::size_t i = 0; i < phase.children.size(); ++i) leaves.push_back(leaf_of(phase, i));
     if (phase.children.empty())
-      leaves.push_back(json::object{{"ref", phase.ref}, {"title", phase.title}, {"phase_ref", phase.ref},
-                                    {"phase_title", phase.title}, {"before", ""}, {"after", ""}});
+      leaves.push_back(json::object{{"ref", phase.ref},
+                                    {"title", phase.title},
+                                    {"phase_ref", phase.ref},
+                                    {"phase_title", phase.title},
+                                    {"before", ""},
+                                    {"after", ""}});
   }
   result.answer = std::move(leaves);
   return result;
@@ -143,8 +148,11 @@ Result<BuiltinResult> finish_wbs_level3(const BuiltinInput& in) {
     const std::string ref = element == nullptr ? text(item, "key") : text(*element, "ref");
     const auto parent = ids.find(ref);
     if (const json::value* answer = documents::done_answer(item); answer != nullptr) {
-      if (parent == ids.end()) note(result, "unknown_id", ref, fmt::format("Subtasks name the task \"{}\", which the tree does not have.", ref));
-      else if (done.insert(ref).second) add_subtasks(*answer, parent->second, mint, clean);
+      if (parent == ids.end())
+        note(result, "unknown_id", ref,
+             fmt::format("Subtasks name the task \"{}\", which the tree does not have.", ref));
+      else if (done.insert(ref).second)
+        add_subtasks(*answer, parent->second, mint, clean);
     } else if (text(item, "state") == "missing") {
       result.degraded = true;
       note(result, "not_split", ref, fmt::format("Task {} could not be split and stays whole.", ref));
