@@ -37,6 +37,20 @@ Result<void> add_format(Request& request, const json::value& format) {
   const auto* schema = find(format, "schema");
   if (!schema || !schema->is_object()) return bad("Missing required parameter: 'text.format.schema'.", "missing_required_parameter", "text.format.schema");
   request.schema = *schema;
+  request.strict = get_bool(format, "strict").value_or(false);
+  return {};
+}
+
+Result<void> add_input(Request& request, const json::value& input) {
+  if (input.is_string()) {
+    add_part(request, "user", input.as_string());
+    request.input.push_back(json::object{
+        {"type", "message"}, {"role", "user"}, {"content", json::array{json::object{{"type", "input_text"}, {"text", input.as_string()}}}}});
+    return {};
+  }
+  if (!input.is_array()) return bad("Invalid type for 'input': expected a string or an array.", "invalid_type", "input");
+  for (const auto& item : input.as_array()) add_message(request, item);
+  request.input = input.as_array();
   return {};
 }
 
@@ -58,20 +72,20 @@ Result<Request> read_responses_request(const json::value& body) {
   if (request.model.empty()) return bad("Missing required parameter: 'model'.", "missing_required_parameter", "model");
   const auto* input = find(body, "input");
   if (!input) return bad("Missing required parameter: 'input'.", "missing_required_parameter", "input");
-  if (find(body, "previous_response_id") && find(body, "conversation"))
+  const auto given = [&](const char* key) { return find(body, key) && !find(body, key)->is_null(); };
+  if (given("previous_response_id") && given("conversation"))
     return bad("'previous_response_id' and 'conversation' cannot be used together.", "invalid_request_error", "conversation");
   if (const auto instructions = get_string(body, "instructions")) add_part(request, "developer", *instructions);
-  if (input->is_string()) add_part(request, "user", input->as_string());
-  if (input->is_array())
-    for (const auto& item : input->as_array()) add_message(request, item);
+  PLANEXE_TRY(add_input(request, *input));
   if (const auto* text = find(body, "text"))
     if (const auto* format = find(*text, "format")) PLANEXE_TRY(add_format(request, *format));
   request.stream = get_bool(body, "stream").value_or(false);
+  if (const auto* reasoning = find(body, "reasoning")) request.summary = get_string(*reasoning, "summary").has_value();
   request.background = get_bool(body, "background").value_or(false);
   request.store = get_bool(body, "store").value_or(true);
   request.previous_id = get_string(body, "previous_response_id").value_or("");
   request.max_output_tokens = get_int(body, "max_output_tokens").value_or(0);
-  if (find(body, "max_output_tokens") && request.max_output_tokens < 16)
+  if (given("max_output_tokens") && request.max_output_tokens < 16)
     return bad("Invalid 'max_output_tokens': integer below minimum value 16.", "integer_below_min_value", "max_output_tokens");
   add_metadata(request, body);
   return request;
@@ -83,7 +97,8 @@ Result<Request> read_chat_request(const json::value& body) {
   request.transport = Request::Transport::chat;
   request.model = get_string(body, "model").value_or("");
   const auto* messages = get_array(body, "messages");
-  if (request.model.empty() || !messages) return bad("Missing required parameter: 'messages'.", "missing_required_parameter", "messages");
+  if (request.model.empty()) return bad("Missing required parameter: 'model'.", "missing_required_parameter", "model");
+  if (!messages) return bad("Missing required parameter: 'messages'.", "missing_required_parameter", "messages");
   for (const auto& message : *messages) add_message(request, message);
   if (const auto* format = find(body, "response_format")) {
     if (const auto* schema = find(*format, "json_schema")) {

@@ -16,6 +16,9 @@ struct Request {
   std::string user_text;           ///< user parts joined by a blank line
   std::string schema_name;
   json::value schema;              ///< null: plain text
+  bool strict = false;             ///< the schema is to be enforced, so it must lie in the strict subset
+  bool summary = false;            ///< a summary of the reasoning was asked for
+  json::array input;               ///< the input items as they came (one message for a plain text)
   bool stream = false, background = false, store = true, include_usage = false;
   std::string previous_id;
   std::string call, item, attempt; ///< of metadata; "" when absent

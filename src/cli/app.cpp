@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "base/embedded.hpp"
-#include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 
@@ -79,11 +78,7 @@ Result<llm::Catalogue> App::load_catalogue() const {
 Result<llm::ClientOptions> App::client_options(llm::Catalogue catalogue) const {
   llm::ClientOptions options;
   options.catalogue = std::move(catalogue);
-  options.prices = llm::PriceTable::embedded();
-  if (const auto file = data_dir / "prices.json"; std::filesystem::exists(file)) {
-    PLANEXE_TRY_ASSIGN(auto text, read_file(file, 4U << 20U));
-    PLANEXE_TRY_ASSIGN(options.prices, llm::PriceTable::parse(text, file.string()));
-  }
+  PLANEXE_TRY_ASSIGN(options.prices, llm::load_prices(data_dir.string(), settings.get_or("PLANEXE_CONFIG_PATH", "")));
   PLANEXE_TRY_ASSIGN(options.store_responses, settings.get_bool("PLANEXE_LLM_STORE", true));
   PLANEXE_TRY_ASSIGN(options.log_payloads, settings.get_bool("PLANEXE_LLM_LOG_PAYLOADS", false));
   options.payload_log_path = (data_dir / "llm_payloads.jsonl").string();
@@ -97,6 +92,8 @@ Result<llm::ClientOptions> App::client_options(llm::Catalogue catalogue) const {
 std::string App::why_unavailable(const llm::ModelEntry& model) const {
   if (!model.is_text()) return "not a text model";
   if (model.requires_api_key && settings.get_or(model.api_key_env, "").empty()) return model.api_key_env + " is not set";
+  const auto value = [this](const std::string& name) { return settings.get_or(name, ""); };
+  if (!llm::expand_variables(model.base_url, value)) return model.base_url + " is not set";
   return {};
 }
 

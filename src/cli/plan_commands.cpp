@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "base/zip.hpp"
 #include "base/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
@@ -180,16 +181,19 @@ Exit run_export(const App& app, const Command& command) {
   const auto path = command.export_.zip.empty() ? open->id + ".zip" : command.export_.zip;
   auto rows = open->store->contents(open->id);
   if (!rows) return report(rows.error());
-  std::vector<plan::ExportFile> files;
-  for (const auto& row : *rows) {
-    if (!command.export_.raw && row.filename.ends_with("_raw.json")) continue;
-    auto content = open->store->content(open->id, row.filename);
-    if (!content) return report(content.error());
-    if (*content) files.push_back({row.filename, (*content)->content, row.task_key, row.version, row.stale});
-  }
+  std::vector<plan::BundleFile> files;
+  for (const auto& row : *rows) files.push_back({row.filename, row.task_key, row.version, row.stale});
   auto plan = open->store->plan(open->id);
   if (!plan) return report(plan.error());
-  if (auto written = plan::write_bundle(path, plan_object(**plan), std::move(files), app.clock->now()); !written) return report(written.error());
+  auto writer = ZipWriter::to_file(path);
+  if (!writer) return report(writer.error());
+  const auto load = [&](std::string_view name) -> Result<std::string> {
+    PLANEXE_TRY_ASSIGN(auto content, open->store->content(open->id, std::string(name)));
+    if (!content) return fail(ErrorCode::ContentNotFound, "The file " + std::string(name) + " is gone.");
+    return std::move(content->content);
+  };
+  const auto written = plan::write_bundle(*writer, plan_object(**plan), std::move(files), load, app.clock->now(), {command.export_.raw});
+  if (!written) return report(written.error());
   fmt::print("{}\n", path);
   return Exit::ok;
 }

@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "plan/builtin.hpp"
 #include "recipe/lint.hpp"
+#include "store/url.hpp"
 
 namespace planexe::cli {
 namespace {
@@ -105,8 +106,12 @@ Exit run_doctor(const App& app, const Command&) {
   } else {
     check("recipe", false, recipe.error().message);
   }
-  auto store = app.open_store(false);
-  if (store) {
+  const auto url = store::parse_database_url(app.db_url, app.data_dir);
+  const bool fresh = url && !url->file.empty() && !std::filesystem::exists(url->file);
+  auto store = fresh ? Result<std::unique_ptr<store::Store>>(nullptr) : app.open_store(false);
+  if (fresh) {
+    check("database", true, "none yet; the first plan makes " + url->file.string());
+  } else if (store) {
     auto findings = (*store)->check();
     check("database", findings && findings->empty(), findings ? fmt::format("{}, {} findings", app.settings.masked().empty() ? "" : masked_value("DATABASE_URL", app.db_url), findings->size()) : findings.error().message);
   } else {

@@ -70,8 +70,7 @@ class OutputMaker {
 
   Result<json::value> make(const recipe::Output& output) {
     if (auto* made = result_.outputs.if_contains(output.name)) {
-      if (output.name == "raw" && made->is_object() && !output.numbered && !job_.user_prompts.empty())
-        add_prompts(job_, made->as_object());
+      if (is_raw(output.name)) add_origin(output, *made);
       return std::move(*made);
     }
     if (const auto it = job_.task->from.find(output.name); it != job_.task->from.end())
@@ -91,6 +90,24 @@ class OutputMaker {
   const recipe::Scope& scope() const { return scope_; }
 
  private:
+  static bool is_raw(std::string_view name) { return name == "raw" || name.ends_with("_raw"); }
+
+  /// What a raw artefact was asked with; a numbered one carries the prompt of its own item.
+  void add_origin(const recipe::Output& output, json::value& made) const {
+    if (!output.numbered) {
+      if (made.is_object() && !job_.user_prompts.empty()) add_prompts(job_, made.as_object());
+      return;
+    }
+    if (!made.is_array()) return;
+    for (std::size_t i = 0; i < made.as_array().size() && i < job_.item_prompts.size(); ++i) {
+      auto& element = made.as_array()[i];
+      if (!element.is_object() || job_.item_prompts[i].empty()) continue;
+      element.as_object()["metadata"] = json::object{{"models", job_.metadata.at("models")}};
+      element.as_object()["system_prompt"] = job_.system_prompt;
+      element.as_object()["user_prompt"] = job_.item_prompts[i];
+    }
+  }
+
   static Result<json::value> text_of(Result<std::string> text) {
     if (!text) return std::unexpected(std::move(text).error());
     return json::value(json::string(*text));

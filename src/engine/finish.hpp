@@ -19,7 +19,8 @@ struct FinishJob {
   json::object own;                          ///< own values kept for other tasks: answer, items, steps
   json::object metadata;                     ///< models, number of calls
   std::string system_prompt;
-  std::vector<std::string> user_prompts;     ///< one per call, in unit order
+  std::vector<std::string> user_prompts;     ///< one per answered call, in unit order
+  std::vector<std::string> item_prompts;     ///< of the last mapped step: one per item, "" where there is no answer
 };
 
 /// Runs the finish function, makes the remaining outputs (raw, from, views) and the derived texts. Pure.

@@ -27,6 +27,11 @@ std::string class_name(std::string_view task_key) {
   return out + "Task";
 }
 
+bool is_only_asked_step(const recipe::Task& task, const recipe::Step& step) {
+  const auto asked = std::count_if(task.steps.begin(), task.steps.end(), [](const auto& s) { return s.builtin.empty(); });
+  return step.builtin.empty() && asked == 1;
+}
+
 void measure_paths(const recipe::Recipe& recipe, std::map<std::string, TaskRun>& tasks) {
   // Canonical order is topological, so one walk backwards is enough.
   for (auto it = recipe.tasks.rbegin(); it != recipe.tasks.rend(); ++it) {

@@ -174,7 +174,7 @@ bool PlanRun::fail_step(TaskRun& task, StepRun& step) {
 
 void PlanRun::publish_step_value(TaskRun& task, StepRun& step) {
   auto value = step_value(step);
-  if (step.step->name == "main" || task.steps.size() == 1)
+  if (is_only_asked_step(*task.task, *step.step))
     for (auto& [key, member] : value) task.local[std::string(key)] = member;
   task.local[step.step->name] = std::move(value);
 }

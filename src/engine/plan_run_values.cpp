@@ -124,14 +124,18 @@ Result<FinishJob> PlanRun::make_finish_job(TaskRun& task) {
   for (const auto& [name, path] : task.task->from) add_roots({path}, values_, job.roots);
   std::set<std::string> models;
   int calls = 0;
-  for (const auto& step : task.steps)
+  for (const auto& step : task.steps) {
+    if (step.step->map) job.item_prompts.clear();
     for (const auto& unit : step.units) {
-      if (unit.row.state != "done") continue;
+      const bool done = unit.row.state == "done";
+      if (step.step->map) job.item_prompts.push_back(done ? unit.prompt.text() : "");
+      if (!done) continue;
       ++calls;
       models.emplace(get_string(unit.row.meta, "model").value_or(""));
       job.system_prompt = unit.prompt.system;
       job.user_prompts.push_back(unit.prompt.text());
     }
+  }
   json::array names;
   for (const auto& model : models) names.push_back(json::string(model));
   job.metadata = {{"models", std::move(names)}, {"calls", calls}};

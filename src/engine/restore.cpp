@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/finish.hpp"
+#include "engine/names.hpp"
 
 namespace planexe::engine {
 namespace {
@@ -90,7 +91,7 @@ void Restore::restore_steps(TaskRun& task, json::object& values) {
     }
     const bool many = step.step->map || step.step->has_rounds();
     json::object value{{many ? "items" : "answer", many ? json::value(std::move(items)) : std::move(answer)}};
-    if (step.step->name == "main" || task.steps.size() == 1)
+    if (is_only_asked_step(*task.task, *step.step))
       for (const auto& [key, member] : value) values[key] = member;
     values[step.step->name] = std::move(value);
   }

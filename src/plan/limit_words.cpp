@@ -19,39 +19,46 @@ bool same_word(std::string_view found, std::string_view banned) {
   return normalize_name(found) == normalize_name(banned);
 }
 
-std::size_t count_word(std::string_view sentence, const std::string& banned) {
-  if (banned.find(' ') != std::string::npos || words_of(banned).size() != 1) {
-    const std::string text = normalize_name(sentence);
-    return text.find(normalize_name(banned)) == std::string::npos ? 0 : 1;
-  }
-  std::size_t count = 0;
-  for (const std::string& word : words_of(sentence)) {
-    if (same_word(word, banned)) {
-      ++count;
-      continue;
-    }
-    // "AR/VR", "blockchain-based"
-    std::string part;
-    for (const char c : word + "/") {
-      if (c != '/' && c != '-') {
-        part += c;
-        continue;
-      }
-      if (part.size() < word.size() && same_word(part, banned)) ++count;
+// "AR/VR" and "blockchain-based" hold their parts; a word without such marks is its only part.
+std::vector<std::string> parts_of(const std::string& word) {
+  std::vector<std::string> parts{word};
+  std::string part;
+  for (const char c : word + "/") {
+    if (c != '/' && c != '-') {
+      part += c;
+    } else {
+      if (part.size() < word.size()) parts.push_back(part);
       part.clear();
     }
   }
-  return count;
+  return parts;
 }
 
-bool denies(std::string_view sentence) {
+bool has_part(const std::string& word, const std::string& banned) {
+  return std::ranges::any_of(parts_of(word), [&](const std::string& part) { return same_word(part, banned) || same_word(part, banned + 's'); });
+}
+
+bool denies(const std::string& word) {
   static const std::set<std::string, std::less<>> words = {
-      "no",      "not",     "non",     "nor",      "never",    "without",   "avoid",    "avoids",   "avoiding",  "avoided",  "avoidance",
-      "ban",     "bans",    "banned",  "banning",  "exclude",  "excludes",  "excluded", "excluding", "exclusion", "prohibit", "prohibits", "prohibited",
-      "prohibition", "forbid", "forbids", "forbidden", "free", "instead", "rather", "cannot", "don't", "doesn't", "neither", "restriction", "restrictions",
-      "sans",    "pas",     "interdit", "ohne",    "kein",     "keine",     "keinen",   "nicht",    "verboten",  "sin",      "prohibido",
-      "senza",   "vietato", "uden",    "ikke",     "inte",     "utan",      "geen",     "niet",     "zonder",    "sem",      "não",       "不", "无", "禁"};
-  return std::ranges::any_of(words_of(sentence), [](const std::string& word) { return words.contains(normalize_name(word)); });
+      "no",       "not",       "non",      "nor",       "never",     "without",   "avoid",     "avoids",     "avoiding",     "avoided",  "avoidance",
+      "ban",      "bans",      "banned",   "banning",   "exclude",   "excludes",  "excluded",  "excluding",  "exclusion",    "prohibit", "prohibits",
+      "prohibited", "prohibition", "forbid", "forbids", "forbidden", "free",      "instead",   "rather",     "cannot",       "don't",    "doesn't",
+      "neither",  "restriction", "restrictions", "absence", "lack",   "sans",      "pas",       "interdit",   "ohne",         "kein",     "keine",
+      "keinen",   "nicht",     "verboten", "sin",       "prohibido", "senza",     "vietato",   "uden",       "ikke",         "inte",     "utan",
+      "geen",     "niet",      "zonder",   "sem",       "não",       "不",        "无",        "禁"};
+  return words.contains(normalize_name(word));
+}
+
+// A ban stands close to what it bans: "avoiding technologies such as VR", "VR is not used".
+constexpr std::size_t kWordsBefore = 6;
+constexpr std::size_t kWordsBehind = 3;
+
+bool denied_at(const std::vector<std::string>& words, std::size_t at) {
+  const std::size_t from = at >= kWordsBefore ? at - kWordsBefore : 0;
+  const std::size_t to = std::min(at + kWordsBehind, words.size() - 1);
+  for (std::size_t i = from; i <= to; ++i)
+    if (denies(words[i])) return true;
+  return false;
 }
 
 bool quotes_one(std::string_view sentence, const std::vector<std::string>& statements) {
@@ -82,17 +89,20 @@ std::vector<std::string> banned_words(const std::vector<std::string>& statements
   return words;
 }
 
-std::vector<BannedHit> banned_hits(std::string_view sentence, const std::vector<std::string>& words,
+std::vector<BannedHit> banned_hits(std::string_view sentence, const std::vector<std::string>& banned,
                                    const std::vector<std::string>& statements) {
+  if (banned.empty()) return {};
+  const std::vector<std::string> words = words_of(sentence);
+  const bool quoted = quotes_one(sentence, statements);
   std::vector<BannedHit> hits;
-  std::size_t different = 0;
-  for (const std::string& word : words) {
-    const std::size_t count = count_word(sentence, word);
-    different += count > 0 ? 1 : 0;
-    for (std::size_t i = 0; i < count; ++i) hits.push_back({word, std::string(sentence), false});
+  for (const std::string& word : banned) {
+    if (words_of(word).size() == 1) {
+      for (std::size_t at = 0; at < words.size(); ++at)
+        if (has_part(words[at], word)) hits.push_back({word, std::string(sentence), quoted || denied_at(words, at)});
+    } else if (normalize_name(sentence).find(normalize_name(word)) != std::string::npos) {
+      hits.push_back({word, std::string(sentence), quoted || std::ranges::any_of(words, denies)});
+    }
   }
-  const bool mention = !hits.empty() && (different >= 2 || denies(sentence) || quotes_one(sentence, statements));
-  for (BannedHit& hit : hits) hit.mention = mention;
   return hits;
 }
 

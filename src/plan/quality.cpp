@@ -185,7 +185,7 @@ class Assessor {
     std::size_t uses = 0;
     for (const SectionQuality& section : sections) uses += section.banned_uses.size();
     quality.verdict = uses == 0 ? "kept" : "broken";
-    quality.detail = uses == 0 ? "No section uses a banned word." : fmt::format("{} sentences use a banned word.", uses);
+    quality.detail = uses == 0 ? "No section uses a banned word." : fmt::format("Sentences that use a banned word: {}.", uses);
   }
 
   void horizon_limit(LimitQuality& quality) const {
@@ -206,7 +206,7 @@ class Assessor {
     const auto names_it = [&](const Prepared& section) { return normalize_name(section.text).find(place) != std::string::npos; };
     const auto count = std::ranges::count_if(prepared_, names_it);
     quality.verdict = count > 0 ? "kept" : "broken";
-    quality.detail = fmt::format("{} sections name it.", count);
+    quality.detail = count == 0 ? "No section names it." : fmt::format("Sections that name it: {}.", count);
   }
 
   // A larger sum may be income or a market, so this counts and does not judge.

@@ -136,6 +136,7 @@ std::vector<ClassShare> one_sided_classes(std::string_view markdown) {
     if (table) {
       i += read_table(lines, i, shares) - 1;
     } else if (RE2::FullMatch(re2::StringPiece(lines[i].data(), lines[i].size()), labelled, &field, &value)) {
+      value = replace_all(value, "`", "");
       fields[field].add(is_class(value) ? value : std::string());
     }
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "plan/builtins/common.hpp"
 #include "plan/schedule_coverage.hpp"
 
 namespace planexe::plan {
@@ -30,6 +31,7 @@ class Builder {
     solve(checked);
     schedule_.links = std::move(checked.links);
     schedule_.rejected_links = std::move(checked.rejected);
+    add_earlier_rejections();
     add_subtree(input_.wbs.root, nullptr);
     add_milestone();
     set_dates();
@@ -52,6 +54,13 @@ class Builder {
     for (std::size_t i = 0; i < activities_.size(); ++i) times_[activities_[i]] = result.times[i];
     schedule_.lengths.critical_days = result.length;
     for (const int days : network.durations) schedule_.lengths.chained_days += days;
+  }
+
+  // Links that were dropped when the answers were joined are stored beside them.
+  void add_earlier_rejections() {
+    for (const json::value& link : list(input_.dependencies, "rejected_links"))
+      schedule_.rejected_links.push_back({text(link, "from"), text(link, "to"), link_type_from(text(link, "type")).value_or(LinkType::FS),
+                                          text(link, "reason")});
   }
 
   // Returns the position of the added activity.

@@ -2,6 +2,7 @@
 
 #include "recipe/recipe.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,8 +45,8 @@ AnswerVerdict judge_value(const Task& task, const Step& step, json::value value,
 /// The list that a partial answer of this step has so far; empty when the step has no `complete`.
 json::array kept_elements(const Step& step, const AnswerVerdict& verdict);
 
-/// JSON Schema validation (draft 7 subset); pointer and reason per error, at most 20. Compiled schemas are kept; safe from any thread.
-std::vector<AnswerProblem> validate_schema(const json::value& schema, const json::value& value);
+/// JSON Schema validation (draft 7 subset); pointer and reason per error, at most `most`. Compiled schemas are kept; safe from any thread.
+std::vector<AnswerProblem> validate_schema(const json::value& schema, const json::value& value, std::size_t most = 20);
 
 /// Violations of the strict subset of llm.md 1.9 (plus our own: description on every property, no length keywords, no patterns: they are rules).
 std::vector<AnswerProblem> check_strict_subset(const json::value& schema);

@@ -11,6 +11,8 @@
 namespace planexe::recipe {
 namespace {
 
+constexpr int kSchemaRunsMax = 8;
+constexpr std::size_t kSchemaErrorsMax = 200;   // per run, when each error may cost one element
 constexpr int kRuleRunsMax = 32;                // each run drops at least one element; more rotten lists are not worth saving
 constexpr std::size_t kProblemsShown = 20;      // llm.md 3.5: more errors than this teach nothing
 
@@ -98,11 +100,17 @@ private:
 
     void judge_list() {
         std::vector<AnswerProblem> dropped;
-        drop_bad_elements(dropped, verdict_.problems, 0);
-        if (!asserts().empty() && !salvaged_) {
-            std::ranges::move(dropped, std::back_inserter(verdict_.problems));
-            return;
+        // One run reports a limited number of errors; what is left in the end keeps the answer from being partial.
+        for (int run = 0; run < kSchemaRunsMax; ++run) {
+            const std::size_t before = dropped.size();
+            drop_bad_elements(dropped, verdict_.problems, 0);
+            if (dropped.size() == before) break;
+            std::erase_if(verdict_.problems, [](const AnswerProblem& problem) { return problem.rule == "schema"; });
+            add(validate_schema(step_.schema, verdict_.value, kSchemaErrorsMax));
         }
+        const bool unclear = std::ranges::any_of(asserts(), [&](const AnswerProblem* problem) { return element_of(*problem).has_value(); });
+        if (unclear) return;
+        if (!asserts().empty() && !salvaged_) return add(std::move(dropped));
         merge_kept();
         apply_rules(dropped);
         count_missing();

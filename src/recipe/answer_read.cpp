@@ -87,27 +87,32 @@ public:
 
 private:
     void blanks() {
-        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t' || text_[at_] == ',')) ++at_;
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
+    }
+
+    bool take(char c) {
+        blanks();
+        if (at_ >= text_.size() || text_[at_] != c) return false;
+        ++at_;
+        return true;
     }
 
     /// The position is at the value for path step `depth` - 1; goes on into the member for step `depth`.
     void descend(std::size_t depth) {
         if (depth == path_.steps.size()) return collect();
-        if (path_.steps[depth].kind != Path::Step::member || at_ >= text_.size() || text_[at_] != '{') return;
-        ++at_;
-        while (true) {
+        if (path_.steps[depth].kind != Path::Step::member || !take('{')) return;
+        do {
             blanks();
             if (at_ >= text_.size() || text_[at_] != '"') return;
             const std::size_t end = skip_string(text_, at_);
             if (end == std::string_view::npos) return;
             const std::string_view key = text_.substr(at_ + 1, end - at_ - 2);
-            at_ = text_.find(':', end);
-            if (at_ == std::string_view::npos) return;
-            ++at_;
+            at_ = end;
+            if (!take(':')) return;
             blanks();
             if (key == path_.steps[depth].name) return descend(depth + 1);
             if (!skip_value()) return;
-        }
+        } while (take(','));
     }
 
     /// False: the text ends inside the value.
@@ -121,17 +126,15 @@ private:
     }
 
     void collect() {
-        if (at_ >= text_.size() || text_[at_] != '[') return;
-        ++at_;
-        while (true) {
+        if (!take('[')) return;
+        do {
             blanks();
-            if (at_ >= text_.size() || text_[at_] == ']') return;
             const std::size_t begin = at_;
             if (!skip_value() || at_ == begin) return;
             auto element = parse_json(text_.substr(begin, at_ - begin));
             if (!element) return;
             elements_.push_back(*std::move(element));
-        }
+        } while (take(','));
     }
 
     std::string_view text_;

@@ -20,7 +20,6 @@
 namespace planexe::recipe {
 namespace {
 
-constexpr std::size_t kProblemsMax = 20;            // more teach a model nothing
 constexpr std::size_t kSchemasKept = 256;           // four times the schemas of the real recipe
 constexpr std::size_t kEnumShownMax = 30;
 
@@ -149,7 +148,7 @@ std::string message_for(std::string_view text, const json::value& root, const js
 
 AnswerProblem schema_problem(std::string pointer, std::string message) { return {true, "schema", std::move(pointer), std::move(message), ""}; }
 
-std::vector<AnswerProblem> translate(const valijson::ValidationResults& results, const json::value& schema, const json::value& value) {
+std::vector<AnswerProblem> translate(const valijson::ValidationResults& results, const json::value& schema, const json::value& value, std::size_t most) {
     std::vector<AnswerProblem> problems;
     const bool only_wrappers = std::ranges::all_of(results, [](const auto& error) { return is_wrapper(error.description); });
     for (const auto& error : results) {
@@ -159,14 +158,14 @@ std::vector<AnswerProblem> translate(const valijson::ValidationResults& results,
         const auto same = [&](const AnswerProblem& known) { return known.pointer == pointer && known.message == message; };
         if (std::ranges::any_of(problems, same)) continue;
         problems.push_back(schema_problem(std::move(pointer), std::move(message)));
-        if (problems.size() == kProblemsMax) break;
+        if (problems.size() >= most) break;
     }
     return problems;
 }
 
 }  // namespace
 
-std::vector<AnswerProblem> validate_schema(const json::value& schema, const json::value& value) {
+std::vector<AnswerProblem> validate_schema(const json::value& schema, const json::value& value, std::size_t most) {
     json::value subject = value;
     make_integers(subject);
     try {
@@ -175,7 +174,7 @@ std::vector<AnswerProblem> validate_schema(const json::value& schema, const json
         valijson::ValidationResults results;
         valijson::adapters::BoostJsonAdapter target(subject);
         if (validator.validate(*compiled, target, &results)) return {};
-        return translate(results, schema, subject);
+        return translate(results, schema, subject, most);
     } catch (const std::exception& error) {
         return {schema_problem("", fmt::format("the schema cannot be used: {}", error.what()))};
     }

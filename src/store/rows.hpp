@@ -17,7 +17,7 @@ struct PlanRow {
     std::string prompt;
     std::string title;
     std::string llm_model;                       ///< requested model, "" = automatic
-    std::string speed_vs_detail;
+    std::string speed_vs_detail = "all_details_but_slow";
     std::string reasoning_effort;
     std::string status = "pending";              ///< pending running completed failed cancelled
     int progress_percentage = 0;

@@ -11,7 +11,6 @@ namespace planexe::store {
 
 // ---- writes: small values, applied in order inside one transaction -------------------------------------------------------------------------------------
 
-//
 // A caller whose answer was lost (CommitStatus::unknown) may send the same transaction again: every write but ExpectPlan, CreatePlan and DeletePlan leaves the same state
 // when it is repeated, and those three then end in conflict, which tells that they had happened.
 

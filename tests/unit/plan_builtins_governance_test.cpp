@@ -125,7 +125,10 @@ TEST(Governance, OwnNumbersAreTakenOffAndOthersStay) {
       parsed(R"({"governance_validation_checks":["1. First","Point 2: Second","**3)** Third","3 suppliers are named",
       "2030: the lease ends","6.5 hours a month", 7, "  "],"tough_questions":["Q1 without mark","2) Second?"],"summary":"s"})"),
       "validate");
-  const auto view = run("governance_validation", in).value().view;
+  const auto result = run("governance_validation", in).value();
+  EXPECT_EQ(to_json(result.outputs.at("raw")), to_json(*step_answer(in, "validate")))
+      << "the answer is stored as it came";
+  const auto& view = result.view;
   EXPECT_EQ(to_json(*find(view, "checks")),
             R"(["First","Second","Third","3 suppliers are named","2030: the lease ends","6.5 hours a month"])");
   EXPECT_EQ(to_json(*find(view, "questions")), R"(["Q1 without mark","Second?"])");

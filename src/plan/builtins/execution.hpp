@@ -27,7 +27,8 @@ Result<BuiltinResult> finish_governance_monitoring(const BuiltinInput& in);
 /// path, message}`.
 Result<BuiltinResult> step_governance_checks(const BuiltinInput& in);
 
-/// `view` of governance 6: findings and questions without the numbers that a model puts in front of them.
+/// 006-11 and the `view` of governance 6: findings and questions without the numbers that a model puts in front of
+/// them.
 Result<BuiltinResult> finish_governance_validation(const BuiltinInput& in);
 
 /// Findings on similar projects: malformed addresses, too few that are fully described.

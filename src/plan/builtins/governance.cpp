@@ -102,6 +102,7 @@ Result<BuiltinResult> step_governance_checks(const BuiltinInput& in) {
 Result<BuiltinResult> finish_governance_validation(const BuiltinInput& in) {
   PLANEXE_TRY_ASSIGN(const json::value* answer, answer_of(in, "validate"));
   BuiltinResult result;
+  result.outputs["raw"] = *answer;
   result.view = json::object{{"checks", entries_without_numbers(list(*answer, "governance_validation_checks"))},
                              {"questions", entries_without_numbers(list(*answer, "tough_questions"))},
                              {"summary", text(*answer, "summary")}};

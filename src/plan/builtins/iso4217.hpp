@@ -11,8 +11,8 @@ std::span<const std::string_view> currency_codes();
 
 bool is_currency_code(std::string_view code);
 
-/// ISO code meant by a code in any case, a symbol or an English name ("eur", "€", "Swiss francs", "EUR (euro)"); "" when it is none or ambiguous
-/// (a yen/yuan sign, "kr").
+/// ISO code meant by a code in any case, a symbol or an English name ("eur", "€", "Swiss francs", "EUR (euro)"); ""
+/// when it is none or ambiguous (a yen/yuan sign, "kr").
 std::string currency_code_from(std::string_view text);
 
 /// ISO code of a symbol such as "€" or "R$"; "" for ambiguous or unknown ones.
