@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/text.hpp"
 
@@ -145,6 +146,14 @@ void drop_foreign_quotes(json::value& answer, const std::string& prompt) {
   *limits = std::move(kept);
 }
 
+/// "task/step/item/turn" -> "item"; a call without an item has three parts.
+std::string item_key(const std::string& call) {
+  const auto first = call.find('/');
+  const auto second = first == std::string::npos ? first : call.find('/', first + 1);
+  const auto last = call.rfind('/');
+  return second == std::string::npos || last <= second ? "" : call.substr(second + 1, last - second - 1);
+}
+
 int number_of(const Request& request) {
   int number = 1;
   std::from_chars(request.item.data(), request.item.data() + request.item.size(), number);
@@ -161,12 +170,27 @@ void fit_ids(json::value& answer, const std::vector<IdsBlock>& blocks) {
 
 AnswerBook::AnswerBook(std::shared_ptr<const recipe::Recipe> recipe, StoredAnswers stored) : recipe_(std::move(recipe)), stored_(std::move(stored)) {}
 
+/// By the call key (task/step/…), else by the schema's name (task__step), which chat servers without metadata see too.
 const recipe::Step* AnswerBook::step_of(const Request& request, const recipe::Task** task) const {
   const auto slash = request.call.find('/');
   *task = recipe_->task(request.call.substr(0, slash));
-  if (!*task || slash == std::string::npos) return nullptr;
-  const auto rest = request.call.substr(slash + 1);
-  return (*task)->step(rest.substr(0, rest.find('/')));
+  if (*task && slash != std::string::npos) {
+    const auto rest = request.call.substr(slash + 1);
+    return (*task)->step(rest.substr(0, rest.find('/')));
+  }
+  const auto mark = request.schema_name.find("__");
+  if (mark == std::string::npos) return nullptr;
+  *task = recipe_->task(request.schema_name.substr(0, mark));
+  return *task ? (*task)->step(request.schema_name.substr(mark + 2)) : nullptr;
+}
+
+std::optional<json::value> AnswerBook::recall(const Request& request, const recipe::Task& task, const recipe::Step& step, int number,
+                                              const json::value& example) const {
+  if (!stored_) return std::nullopt;
+  StoredQuestion question{task.key, step.name, step.map || step.has_rounds() ? number : 0, item_key(request.call), {}, &example, &step.schema};
+  for (const auto& block : find_ids(request.user_text))
+    if (block.once) question.ids = block.ids;
+  return stored_(question);
 }
 
 std::string AnswerBook::answer(const Request& request) const {
@@ -177,8 +201,7 @@ std::string AnswerBook::answer(const Request& request) const {
   json::value value = step->example;
   if ((step->map || step->has_rounds()) && value.is_array() && !value.as_array().empty())
     value = json::value(value.as_array()[static_cast<std::size_t>(number - 1) % value.as_array().size()]);
-  std::optional<json::value> stored;
-  if (stored_) stored = stored_(task->key, step->name, number);
+  auto stored = recall(request, *task, *step, number, value);
   if (stored) value = std::move(*stored);
   if (step->text_answer) {
     if (value.is_string()) return std::string(value.as_string());
@@ -190,30 +213,98 @@ std::string AnswerBook::answer(const Request& request) const {
   return to_json(value);
 }
 
-json::value answer_from_schema(const json::value& schema) {
-  if (const auto* any = get_array(schema, "anyOf"); any && !any->empty()) return answer_from_schema(any->front());
+namespace {
+
+std::string text_of_format(std::string_view format) {
+  if (format == "date-time") return "2026-01-01T00:00:00Z";
+  if (format == "date") return "2026-01-01";
+  if (format == "time") return "00:00:00Z";
+  if (format == "duration") return "P1D";
+  if (format == "email") return "rehearsal@example.com";
+  if (format == "hostname") return "example.com";
+  if (format == "ipv4") return "192.0.2.1";
+  if (format == "ipv6") return "2001:db8::1";
+  if (format == "uuid") return "00000000-0000-4000-8000-000000000000";
+  return std::string(kMark) + "a prepared text.";
+}
+
+/// The smallest number that bounds and step allow.
+json::value number_from(const json::value& schema, bool whole) {
+  double number = get_double(schema, "minimum").value_or(1.0);
+  if (const auto above = get_double(schema, "exclusiveMinimum")) number = whole ? std::floor(*above) + 1 : *above + 1e-3;
+  if (const auto most = get_double(schema, "maximum"); most && *most < number && !find(schema, "minimum")) number = *most;
+  if (const auto below = get_double(schema, "exclusiveMaximum"); below && number >= *below) number = whole ? std::ceil(*below) - 1 : *below - 1e-3;
+  if (const auto step = get_double(schema, "multipleOf"); step && *step > 0) number = std::ceil(number / *step) * *step;
+  if (whole) return static_cast<std::int64_t>(std::ceil(number));
+  return number;
+}
+
+json::value value_from(const json::value& schema, const json::value& root, int depth);
+
+json::value object_from(const json::value& schema, const json::value& root, int depth) {
+  json::object object;
+  if (const auto* properties = get_object(schema, "properties"))
+    for (const auto& [key, member] : *properties) object[key] = value_from(member, root, depth + 1);
+  return object;
+}
+
+json::value array_from(const json::value& schema, const json::value& root, int depth) {
+  // A recursive schema ends with empty lists.
+  constexpr int kDepthOfLists = 12;
+  const auto wanted = get_int(schema, "minItems").value_or(depth > kDepthOfLists ? 0 : 1);
+  const auto most = std::min<std::int64_t>(get_int(schema, "maxItems").value_or(100), 100);
+  json::array array;
+  for (std::int64_t i = 0; i < std::min(std::max<std::int64_t>(0, wanted), most); ++i)
+    if (const auto* items = find(schema, "items")) array.push_back(value_from(*items, root, depth + 1));
+  return array;
+}
+
+/// The target of "#", "#/$defs/name".
+const json::value* target_of(const json::value& root, std::string_view ref) {
+  const json::value* at = &root;
+  ref.remove_prefix(std::min<std::size_t>(ref.size(), 1));
+  while (at && ref.starts_with('/')) {
+    ref.remove_prefix(1);
+    const auto part = ref.substr(0, ref.find('/'));
+    at = find(*at, part);
+    ref.remove_prefix(part.size());
+  }
+  return at;
+}
+
+/// Of several branches the last one that is no reference back into the schema when it goes deep, else the first.
+json::value branch_from(const json::array& branches, const json::value& root, int depth) {
+  constexpr int kDepthOfBranches = 8;
+  if (depth <= kDepthOfBranches) return value_from(branches.front(), root, depth + 1);
+  for (const auto& branch : branches)
+    if (get_string(branch, "type") == "null") return nullptr;
+  for (const auto& branch : branches)
+    if (!find(branch, "$ref")) return value_from(branch, root, depth + 1);
+  return value_from(branches.front(), root, depth + 1);
+}
+
+json::value value_from(const json::value& schema, const json::value& root, int depth) {
+  constexpr int kDepthMax = 60;
+  if (depth > kDepthMax) return nullptr;
+  if (const auto ref = get_string(schema, "$ref")) {
+    const auto* target = target_of(root, *ref);
+    return target ? value_from(*target, root, depth + 1) : json::value(nullptr);
+  }
+  if (const auto* any = get_array(schema, "anyOf"); any && !any->empty()) return branch_from(*any, root, depth);
   if (const auto* constant = find(schema, "const")) return *constant;
   if (const auto* values = get_array(schema, "enum"); values && !values->empty()) return values->front();
   std::string type(get_string(schema, "type").value_or(""));
   if (const auto* types = get_array(schema, "type"); types && !types->empty()) type = as_text(types->front());
-  if (type == "object") {
-    json::object object;
-    if (const auto* properties = get_object(schema, "properties"))
-      for (const auto& [key, member] : *properties) object[key] = answer_from_schema(member);
-    return object;
-  }
-  if (type == "array") {
-    const auto wanted = std::max<std::int64_t>(1, get_int(schema, "minItems").value_or(1));
-    json::array array;
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(wanted, 100); ++i)
-      if (const auto* items = find(schema, "items")) array.push_back(answer_from_schema(*items));
-    return array;
-  }
-  if (type == "integer") return get_int(schema, "minimum").value_or(1);
-  if (type == "number") return get_double(schema, "minimum").value_or(1.0);
+  if (type == "object") return object_from(schema, root, depth);
+  if (type == "array") return array_from(schema, root, depth);
+  if (type == "integer" || type == "number") return number_from(schema, type == "integer");
   if (type == "boolean") return true;
   if (type == "null") return nullptr;
-  return json::string(std::string(kMark) + "a prepared text.");
+  return json::string(text_of_format(get_string(schema, "format").value_or("")));
 }
+
+}  // namespace
+
+json::value answer_from_schema(const json::value& schema) { return value_from(schema, schema, 0); }
 
 }  // namespace planexe::rehearsal

@@ -4,14 +4,25 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recipe/recipe.hpp"
 #include "request.hpp"
 
 namespace planexe::rehearsal {
 
-/// Answer of a stored run for a task's step and unit (from 1), when it has one.
-using StoredAnswers = std::function<std::optional<json::value>(const std::string& task, const std::string& step, int number)>;
+/// What a stored run is asked for.
+struct StoredQuestion {
+  std::string task, step;
+  int number = 0;                        ///< of the unit, from 1; 0 for a step that asks once
+  std::string key;                       ///< of the map item, "" otherwise
+  std::vector<std::string> ids;          ///< the ids that the answer must have once each
+  const json::value* example = nullptr;  ///< the step's example for this unit
+  const json::value* schema = nullptr;   ///< null for text answers
+};
+
+/// The answer of a stored run, when it has one.
+using StoredAnswers = std::function<std::optional<json::value>(const StoredQuestion& question)>;
 
 /// Knows what to answer: the recipe's example of the step, adapted to the ids of the request, or an answer made from the schema.
 class AnswerBook {
@@ -23,6 +34,8 @@ class AnswerBook {
 
  private:
   [[nodiscard]] const recipe::Step* step_of(const Request& request, const recipe::Task** task) const;
+  [[nodiscard]] std::optional<json::value> recall(const Request& request, const recipe::Task& task, const recipe::Step& step, int number,
+                                                  const json::value& example) const;
 
   std::shared_ptr<const recipe::Recipe> recipe_;
   StoredAnswers stored_;

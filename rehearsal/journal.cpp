@@ -21,8 +21,18 @@ json::object count_object(const Journal::CallCount& count) {
 
 }  // namespace
 
+Result<void> Journal::log_to(const std::string& path) {
+  log_.open(path, std::ios::app);
+  if (!log_) return fail(ErrorCode::IoError, "Cannot write the log " + path);
+  return {};
+}
+
 void Journal::keep(const HttpRequest& request, TimePoint at) {
   ++total_;
+  if (log_.is_open()) {
+    const json::object line{{"at", format_iso(at)}, {"method", to_valid_utf8(request.method)}, {"path", to_valid_utf8(request.path())}, {"bytes", request.body.size()}};
+    log_ << to_json(line) << std::endl;
+  }
   Kept kept{at, request, request.body.size() + request.target.size() + 512};
   for (auto& [name, value] : kept.request.headers)
     if (secret_header(name)) value = "***";
@@ -85,7 +95,9 @@ json::object Journal::requests() const {
 
 void Journal::clear() {
   const int running = running_;
+  auto log = std::move(log_);
   *this = Journal();
+  log_ = std::move(log);
   running_ = running_max_ = running;
 }
 

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 #include "wire_plan.hpp"
@@ -22,6 +24,8 @@ class Journal {
     int attempts = 0;             ///< highest attempt number seen
   };
 
+  /// From now on one line per request goes to the end of this file (time, method, path, call, bytes). IO_ERROR.
+  Result<void> log_to(const std::string& path);
   /// Keeps a request (its key masked). The oldest ones are forgotten.
   void keep(const HttpRequest& request, TimePoint at);
   CallCount& call(const std::string& key);
@@ -43,6 +47,7 @@ class Journal {
     std::size_t bytes = 0;
   };
 
+  std::ofstream log_;
   std::deque<Kept> kept_;
   std::size_t kept_bytes_ = 0;
   std::int64_t total_ = 0;

@@ -81,7 +81,7 @@ Result<ScriptStep> read_step(const json::value& value) {
   if (!value.is_object()) return bad("a step is an object");
   PLANEXE_TRY(known_members(value.as_object(),
                             {"status", "headers", "body", "raw", "events", "bytes", "delay", "connection", "after_events", "answer", "text",
-                             "incomplete", "failed", "usage"},
+                             "incomplete", "failed", "usage", "replay"},
                             "a step"));
   ScriptStep step;
   if (const auto status = get_int(value, "status")) {
@@ -102,6 +102,7 @@ Result<ScriptStep> read_step(const json::value& value) {
   if (const auto text = get_string(value, "text")) step.text = *text;
   step.incomplete = get_string(value, "incomplete").value_or("");
   step.failed = get_string(value, "failed").value_or("");
+  step.replay = get_bool(value, "replay").value_or(false);
   if (const auto* usage = find(value, "usage")) step.usage = *usage;
   return step;
 }

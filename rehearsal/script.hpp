@@ -27,6 +27,7 @@ struct ScriptStep {
   std::optional<std::string> text;            ///< the answer's text
   std::string incomplete;                     ///< reason of an incomplete answer: max_output_tokens, content_filter
   std::string failed;                         ///< error code of a failed response
+  bool replay = false;                        ///< of a GET: the stream begins at 0 whatever `starting_after` says
   std::optional<json::value> usage;           ///< replaces the usage of the answer
 };
 

@@ -121,6 +121,12 @@ json::object chat_frame(const Request& request, const Answer& answer, const char
 
 std::int64_t estimate_tokens(std::string_view text) { return static_cast<std::int64_t>((text.size() + 3) / 4); }
 
+std::string cut_to_tokens(std::string_view text, std::int64_t tokens) {
+  auto n = std::min(text.size(), static_cast<std::size_t>(std::max<std::int64_t>(0, tokens) * 4));
+  while (n > 0 && n < text.size() && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
+  return std::string(text.substr(0, n));
+}
+
 json::object response_object(const Request& request, const Answer& answer, std::string_view status) {
   const bool terminal = status != "in_progress" && status != "queued";
   json::value error = nullptr, incomplete = nullptr;

@@ -22,6 +22,9 @@ struct Answer {
 /// Characters / 4, rounded up: the rule of thumb that the client's estimates use too.
 std::int64_t estimate_tokens(std::string_view text);
 
+/// The beginning of a text with at most that many tokens by the same rule, cut between characters.
+std::string cut_to_tokens(std::string_view text, std::int64_t tokens);
+
 /// The response object of the Responses API; `status` overrides (for created and in_progress events).
 json::object response_object(const Request& request, const Answer& answer, std::string_view status);
 

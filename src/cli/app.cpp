@@ -98,6 +98,8 @@ std::string App::why_unavailable(const llm::ModelEntry& model) const {
 }
 
 Result<std::string> find_plan_id(store::Store& store, const std::string& given) {
+  // Every id begins with nothing.
+  if (given.empty()) return fail(ErrorCode::PlanNotFound, "The plan id is empty; see: planexe list");
   for (const auto& candidate : {given, "PlanExe_" + given}) {
     PLANEXE_TRY_ASSIGN(auto row, store.plan(candidate));
     if (row) return candidate;

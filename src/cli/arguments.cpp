@@ -62,7 +62,8 @@ CLI::App* add_with_id(CLI::App& app, Command& command, const char* name, const c
 void add_plan_commands(CLI::App& app, Command& command) {
   auto* list = app.add_subcommand("list", "List plans, newest first");
   add_common(*list, command.common);
-  list->add_option("--status", command.list.statuses, "pending, running, completed, failed, cancelled");
+  list->add_option("--status", command.list.statuses, "pending, running, completed, failed, cancelled")
+      ->check(CLI::IsMember({"pending", "running", "completed", "failed", "cancelled"}));
   list->add_option("--search", command.list.text, "Text in prompt or title");
   list->add_option("--limit", command.list.limit, "How many")->check(CLI::Range(1, 200));
   add_with_id(app, command, "show", "Show a plan and its tasks");
@@ -124,7 +125,8 @@ std::string chosen(const CLI::App& app) {
 std::variant<Command, Exit> parse_arguments(int argc, char** argv) {
   CLI::App app("PlanExe turns a short prompt into a full execution plan.", "planexe");
   app.set_version_flag("--version", std::string(kVersion));
-  app.require_subcommand(1);
+  // Not required here: an unknown word would then be answered with "a subcommand is required".
+  app.require_subcommand(0, 1);
   app.fallthrough(false);
   Command command;
   add_plan(app, command);
@@ -137,6 +139,7 @@ std::variant<Command, Exit> parse_arguments(int argc, char** argv) {
     return app.exit(error) == 0 ? Exit::ok : Exit::usage;
   }
   command.name = chosen(app);
+  if (command.name.empty()) return app.exit(CLI::RequiredError("A subcommand")) == 0 ? Exit::ok : Exit::usage;
   return command;
 }
 

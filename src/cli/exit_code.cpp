@@ -37,7 +37,7 @@ Exit exit_for(ErrorCode code) {
 
 Exit report(const Error& error) {
   fmt::print(stderr, "planexe: {}\n", strip_control(redact(error.message)));
-  if (!error.detail.empty()) {
+  if (!error.detail.empty() && error.detail != error.message) {
     const auto detail = strip_control(redact(error.detail));
     for (const auto line : split_lines(detail)) fmt::print(stderr, "  {}\n", line);
   }

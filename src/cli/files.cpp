@@ -36,12 +36,17 @@ void open_in_browser(const std::filesystem::path& file) {
 }
 
 Result<std::string> read_text(const std::string& path, std::uint64_t limit_bytes) {
-  if (path != "-") return read_file(path, limit_bytes);
+  if (path != "-") {
+    auto text = read_file(path, limit_bytes);
+    // Whatever is wrong with it, it is what the user named.
+    if (!text) return fail(ErrorCode::InvalidArgument, text.error().message, text.error().detail);
+    return text;
+  }
   std::string text;
   char buffer[65536];
   while (std::cin.read(buffer, sizeof buffer) || std::cin.gcount() > 0) {
     text.append(buffer, static_cast<std::size_t>(std::cin.gcount()));
-    if (text.size() > limit_bytes) return fail(ErrorCode::LimitExceeded, "Standard input is longer than " + std::to_string(limit_bytes) + " bytes.");
+    if (text.size() > limit_bytes) return fail(ErrorCode::InvalidArgument, "Standard input is longer than " + std::to_string(limit_bytes) + " bytes.");
   }
   return text;
 }

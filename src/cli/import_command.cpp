@@ -16,7 +16,11 @@ namespace planexe::cli {
 namespace {
 
 Result<std::vector<ZipEntry>> read_run(const std::string& path) {
-  return std::filesystem::is_directory(path) ? read_folder(path) : read_zip(path);
+  std::error_code ignored;
+  auto files = std::filesystem::is_directory(path, ignored) ? read_folder(path) : read_zip(path);
+  // Whatever is wrong with it, it is what the user named.
+  if (!files) return fail(ErrorCode::InvalidArgument, files.error().message, files.error().detail);
+  return files;
 }
 
 /// Makes what code computes; no model is asked.
@@ -61,7 +65,7 @@ Exit run_import(const App& app, const Command& command) {
   if (!id) return report(id.error());
   auto plan = compute(app, *loaded, **store, *id);
   if (!plan) return report(plan.error());
-  const auto folder = std::filesystem::absolute(app.run_dir / *id);
+  const auto folder = std::filesystem::absolute(app.run_dir / *id).lexically_normal();
   if (app.common.json) {
     json::array open;
     for (const auto& key : run->open_tasks) open.push_back(json::string(key));

@@ -13,6 +13,22 @@ bool ended(std::string_view state) {
   return state == "completed" || state == "failed" || state == "skipped" || state == "blocked" || state == "cancelled";
 }
 
+// Members of a payload in place: the functions of base/json.hpp take a value and would look into a temporary one.
+const json::object* object_member(const json::object& payload, std::string_view key) {
+  const auto* member = payload.if_contains(key);
+  return member ? member->if_object() : nullptr;
+}
+
+std::string text_member(const json::object& payload, std::string_view key) {
+  const auto* member = payload.if_contains(key);
+  return member && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
+int count_member(const json::object& payload, std::string_view key, int fallback) {
+  const auto* member = payload.if_contains(key);
+  return member ? static_cast<int>(as_int(*member).value_or(fallback)) : fallback;
+}
+
 std::string fit(std::string line, std::size_t width) {
   line = strip_control(line);
   return code_points(line) <= width ? line : cut_code_points(line, width - 1) + "…";
@@ -58,17 +74,16 @@ void Progress::begin(const store::PlanRow& plan, const std::vector<store::TaskRo
 
 void Progress::apply(const engine::Event& event) {
   if (event.type == "status" || event.type == "task")
-    percent_ = static_cast<int>(get_int(event.payload, "progress_percentage").value_or(percent_));
+    percent_ = count_member(event.payload, "progress_percentage", percent_);
   if (event.type != "task") return;
-  const auto it = tasks_.find(std::string(get_string(event.payload, "task_key").value_or("")));
+  const auto it = tasks_.find(text_member(event.payload, "task_key"));
   if (it == tasks_.end()) return;
-  it->second.state = get_string(event.payload, "state").value_or("");
-  if (const auto* units = find(event.payload, "units"); units && units->is_object()) {
-    it->second.units_total = static_cast<int>(get_int(*units, "total").value_or(0));
-    it->second.units_done = static_cast<int>(get_int(*units, "done").value_or(0));
+  it->second.state = text_member(event.payload, "state");
+  if (const auto* units = object_member(event.payload, "units")) {
+    it->second.units_total = count_member(*units, "total", 0);
+    it->second.units_done = count_member(*units, "done", 0);
   }
-  if (const auto* error = find(event.payload, "error"); error && error->is_object())
-    it->second.detail = get_string(*error, "message").value_or("");
+  if (const auto* error = object_member(event.payload, "error")) it->second.detail = text_member(*error, "message");
 }
 
 void Progress::set_totals(std::int64_t tokens, std::int64_t cost_micros, bool cost_known, std::optional<std::int64_t> eta_seconds) {
@@ -112,15 +127,15 @@ std::vector<std::string> Progress::picture(TimePoint now, std::size_t width) con
 
 std::string Progress::line(const engine::Event& event, TimePoint now) const {
   if (event.type != "task") return {};
-  const auto state = get_string(event.payload, "state").value_or("");
+  const auto state = text_member(event.payload, "state");
   if (!ended(state)) return {};
   const auto done = std::count_if(tasks_.begin(), tasks_.end(), [](const auto& t) { return ended(t.second.state); });
   auto text = fmt::format("{:>9}  {:>2}/{}  {}: {}", human_duration((now - started_).count()), done, tasks_.size(),
-                          std::string(get_string(event.payload, "title").value_or("")), std::string(state));
-  if (const auto reason = get_string(event.payload, "state_reason").value_or(""); !reason.empty()) text += fmt::format(" ({})", std::string(reason));
-  if (get_bool(event.payload, "degraded").value_or(false)) text += " (with gaps)";
-  if (const auto* error = find(event.payload, "error"); error && error->is_object())
-    text += ": " + std::string(get_string(*error, "message").value_or(""));
+                          text_member(event.payload, "title"), state);
+  if (const auto reason = text_member(event.payload, "state_reason"); !reason.empty()) text += fmt::format(" ({})", reason);
+  const auto* degraded = event.payload.if_contains("degraded");
+  if (degraded && *degraded == true) text += " (with gaps)";
+  if (const auto* error = object_member(event.payload, "error")) text += ": " + text_member(*error, "message");
   return strip_control(text);
 }
 

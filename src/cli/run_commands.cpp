@@ -31,8 +31,10 @@ Result<engine::CreateRequest> request_of(const App& app, const PlanOptions& plan
   if (plan.max_cost_usd) request.max_cost_micros = static_cast<std::int64_t>(*plan.max_cost_usd * 1e6);
   if (!plan.intake.empty()) {
     PLANEXE_TRY_ASSIGN(const auto text, read_text(plan.intake, kIntakeBytesMax));
-    PLANEXE_TRY_ASSIGN(request.intake, parse_json(text));
-    if (!request.intake.is_object()) return fail(ErrorCode::ValidationFailed, "The intake file must hold a JSON object.");
+    auto intake = parse_json(text);
+    if (!intake) return fail(ErrorCode::InvalidArgument, "The intake file " + plan.intake + ": " + intake.error().message);
+    if (!intake->is_object()) return fail(ErrorCode::ValidationFailed, "The intake file " + plan.intake + " must hold a JSON object.");
+    request.intake = std::move(*intake);
   }
   return request;
 }

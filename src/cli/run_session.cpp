@@ -126,16 +126,17 @@ Exit RunSession::run_to_end(const std::string& plan_id, const PlanOptions& optio
 
 Exit RunSession::finish(const std::string& plan_id, const PlanOptions& options) {
   auto plan = store_->plan(plan_id);
+  // Its own commits fail then, which would read as if the plan could be resumed.
+  if (plan && !*plan) {
+    fmt::print(stderr, "planexe: The plan was deleted while it was running.\n");
+    return Exit::plan_failed;
+  }
   if (end_ && end_->status.empty()) {
     const auto code = report(end_->error.value_or(Error(ErrorCode::Internal, "The run broke off.")));
     fmt::print(stderr, "Nothing that was accepted is lost. Go on with: planexe resume {}\n", plan_id);
     return code;
   }
   if (!plan) return report(plan.error());
-  if (!*plan) {
-    fmt::print(stderr, "planexe: the plan was deleted while it was running\n");
-    return Exit::plan_failed;
-  }
   if (interrupted_ && (*plan)->status == "pending") {
     fmt::print(stderr, "Interrupted. Go on with: planexe resume {}\n", plan_id);
     return print_result(**plan, options, Exit::interrupted);
@@ -163,7 +164,7 @@ Exit RunSession::print_failure(const store::PlanRow& plan) const {
 }
 
 Exit RunSession::print_result(const store::PlanRow& plan, const PlanOptions& options, Exit exit) const {
-  const auto folder = std::filesystem::absolute(engine_->files().folder(plan.plan_id));
+  const auto folder = std::filesystem::absolute(engine_->files().folder(plan.plan_id)).lexically_normal();
   const auto report_path = folder / "029-report.html";
   const bool has_report = std::filesystem::exists(report_path);
   if (!options.out_dir.empty())

@@ -58,7 +58,7 @@ Actions PlanRun::start(TimePoint now) {
   plan_.completed_at.reset();
   if (!plan_.started_at) plan_.started_at = now;
   plan_changed_ = true;
-  Restore(*this).run();
+  Restore(*this).begin();
   update_progress();
   status_event("Plan is running");
   advance();

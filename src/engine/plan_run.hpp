@@ -101,7 +101,8 @@ class PlanRun {
   void work_on(TaskRun& task);
   bool work_on_step(TaskRun& task, StepRun& step);
   Result<bool> expand(TaskRun& task, StepRun& step);
-  Result<void> expand_inner(TaskRun& task, StepRun& step);
+  enum class Expanding { running, reading };  ///< reading: stored states stay as they are and nothing is written
+  Result<void> expand_inner(TaskRun& task, StepRun& step, Expanding mode);
   void apply_row_units(TaskRun& task);
   Result<void> run_builtin_step(TaskRun& task, StepRun& step);
   bool settle_step(TaskRun& task, StepRun& step);

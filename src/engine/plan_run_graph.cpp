@@ -2,6 +2,7 @@
 
 #include "engine/names.hpp"
 #include "engine/plan_run.hpp"
+#include "engine/restore.hpp"
 #include "recipe/template.hpp"
 
 namespace planexe::engine {
@@ -39,7 +40,8 @@ bool PlanRun::input_failed(const TaskRun& task) const {
 bool PlanRun::inputs_ready(const TaskRun& task) const {
   return std::all_of(task.task->edges.begin(), task.task->edges.end(), [this](const auto& edge) {
     const auto& from = tasks_.at(edge.from);
-    return edge.tolerant ? from.ended() : from.succeeded();
+    if (from.succeeded()) return from.loaded;
+    return edge.tolerant && from.ended();
   });
 }
 
@@ -64,8 +66,8 @@ bool PlanRun::settle_graph() {
 }
 
 bool PlanRun::start_ready_tasks() {
-  if (ending_ != Ending::none) return false;
-  bool moved = false;
+  bool moved = Restore(*this).load_ready();
+  if (ending_ != Ending::none) return moved;
   for (auto* task : order_) {
     if (task->row.state != "pending" || !inputs_ready(*task) || !gate_open(*task)) continue;
     begin_task(*task);

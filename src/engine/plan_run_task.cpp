@@ -7,6 +7,19 @@
 #include "engine/plan_run.hpp"
 
 namespace planexe::engine {
+namespace {
+
+/// What an earlier run left of a unit, seen by a run that works on its task again.
+void reopen_row(const recipe::Unit& unit, store::ItemRow& row) {
+  if (unit.skipped && row.state_reason != "requested" && row.state != "done") {
+    row.state = "skipped";
+    row.state_reason = unit.skip_reason;
+  } else if (row.state == "skipped" || row.state == "missing") {
+    row.state = "waiting";
+  }
+}
+
+}  // namespace
 
 void PlanRun::set_state(TaskRun& task, std::string_view state, std::string reason) {
   const std::string previous = std::exchange(task.row.state, std::string(state));
@@ -56,7 +69,7 @@ bool PlanRun::work_on_step(TaskRun& task, StepRun& step) {
   return settle_step(task, step);
 }
 
-Result<void> PlanRun::expand_inner(TaskRun& task, StepRun& step) {
+Result<void> PlanRun::expand_inner(TaskRun& task, StepRun& step, Expanding mode) {
   const auto context = make_context(task);
   if (step.step->when) {
     PLANEXE_TRY_ASSIGN(const bool wanted, recipe::evaluate(*step.step->when, *context->scope));
@@ -81,22 +94,18 @@ Result<void> PlanRun::expand_inner(TaskRun& task, StepRun& step) {
     if (stored != stored_items_.end())
       for (const auto& row : stored->second)
         if (row.item_key == unit.key) run.row = row;
-    if (unit.skipped && run.row.state_reason != "requested" && run.row.state != "done") {
-      run.row.state = "skipped";
-      run.row.state_reason = unit.skip_reason;
-    } else if (run.row.state == "skipped" || run.row.state == "missing") {
-      run.row.state = "waiting";
-    }
+    if (mode == Expanding::running) reopen_row(unit, run.row);
     run.unit = std::move(unit);
     step.units.push_back(std::move(run));
   }
-  for (auto& unit : step.units)
-    if (unit.row.state == "skipped") put_item(task, unit);
+  if (mode == Expanding::running)
+    for (auto& unit : step.units)
+      if (unit.row.state == "skipped") put_item(task, unit);
   return {};
 }
 
 Result<bool> PlanRun::expand(TaskRun& task, StepRun& step) {
-  PLANEXE_TRY(expand_inner(task, step));
+  PLANEXE_TRY(expand_inner(task, step, Expanding::running));
   step.expanded = true;
   apply_row_units(task);
   return true;
@@ -215,6 +224,7 @@ void PlanRun::complete_task(TaskRun& task, FinishedTask finished) {
   for (const auto& file : finished.files) put_file(file, task.task->phase, task.row.task_key);
   finished.values["status"] = finished.skipped_reason.empty() ? "completed" : "skipped";
   values_[task.row.task_key] = std::move(finished.values);
+  task.loaded = true;
   set_state(task, finished.skipped_reason.empty() ? "completed" : "skipped", finished.skipped_reason);
   log_event("info", class_name(task.row.task_key) + " is complete", task.row.task_key);
   for (const auto& finding : finished.findings)

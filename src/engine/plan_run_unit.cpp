@@ -422,6 +422,7 @@ void PlanRun::settle_unit(TaskRun& task, StepRun& step, UnitRun& unit, const llm
 void PlanRun::settle_failure(UnitRun& unit, const Error& error) {
   switch (error.code) {
     case ErrorCode::Cancelled:
+      if (ending_ == Ending::none) break;  // nobody asked for it: the model side ended the call, asking again would loop
       unit.row.state = "waiting";
       unit.row.state_reason = "cancelled";
       return;
@@ -439,10 +440,11 @@ void PlanRun::settle_failure(UnitRun& unit, const Error& error) {
       }
       return;
     default:
-      unit.row.state = "missing";
-      unit.row.error_code = to_string(error.code);
-      unit.row.error_message = error.message;
+      break;
   }
+  unit.row.state = "missing";
+  unit.row.error_code = to_string(error.code);
+  unit.row.error_message = error.message;
 }
 
 bool PlanRun::settle_gate_refusal(TaskRun& task, UnitRun& unit, const llm::CallOutcome& outcome) {

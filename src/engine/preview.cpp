@@ -56,7 +56,10 @@ Result<std::vector<std::pair<std::string, recipe::Prompt>>> prompts_now(store::S
 }
 
 Result<FinishedTask> PlanRun::preview(const std::string& task_key) {
-  Restore(*this).run();
+  Restore restore(*this);
+  restore.begin();
+  while (restore.load_ready()) {
+  }
   auto& task = tasks_.at(task_key);
   for (const auto& edge : task.task->edges)
     values_.try_emplace(edge.from, json::object{{"status", tasks_.at(edge.from).row.state}});
@@ -65,11 +68,14 @@ Result<FinishedTask> PlanRun::preview(const std::string& task_key) {
 }
 
 Result<std::vector<std::pair<std::string, recipe::Prompt>>> PlanRun::preview_prompts(const std::string& task_key) {
-  Restore(*this).run();
+  Restore restore(*this);
+  restore.begin();
+  while (restore.load_ready()) {
+  }
   std::vector<std::pair<std::string, recipe::Prompt>> prompts;
   auto& task = tasks_.at(task_key);
   for (auto& step : task.steps) {
-    PLANEXE_TRY(expand_inner(task, step));
+    PLANEXE_TRY(expand_inner(task, step, Expanding::reading));
     for (auto& unit : step.units) {
       PLANEXE_TRY(prepare_unit(task, step, unit));
       prompts.emplace_back(unit.unit.key, unit.prompt);

@@ -1,11 +1,9 @@
 #include "engine/restore.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <utility>
 
 #include "engine/finish.hpp"
-#include "engine/names.hpp"
 
 namespace planexe::engine {
 namespace {
@@ -31,28 +29,37 @@ std::size_t number_in(std::string_view pattern, std::string_view name) {
 
 }  // namespace
 
-void Restore::run() {
+void Restore::begin() {
   for (auto* task : run_.order_) {
     auto& row = task->row;
     if (row.state == "running" || row.state == "ready") {
       row.state = "pending";
       row.state_reason.clear();
       run_.dirty_tasks_.insert(row.task_key);
-    }
-    if (task->succeeded()) {
-      if (auto restored = restore_task(*task); !restored) {
-        run_.log_event("warning", "Stored results of " + row.task_key + " are computed again: " + restored.error().message,
-                       row.task_key);
-        row.state = "pending";
-        run_.dirty_tasks_.insert(row.task_key);
-        run_.values_.erase(row.task_key);
-      } else {
-        run_.apply_gate(*task);
-      }
-    } else if (task->ended()) {
+    } else if (task->ended() && !task->succeeded()) {
       run_.values_[row.task_key] = json::object{{"status", row.state}};
     }
   }
+}
+
+bool Restore::load_ready() {
+  bool moved = false;
+  for (auto* task : run_.order_) {
+    if (!task->succeeded() || task->loaded || !run_.inputs_ready(*task)) continue;
+    moved = true;
+    auto& row = task->row;
+    if (auto restored = restore_task(*task); restored) {
+      task->loaded = true;
+      run_.apply_gate(*task);
+      continue;
+    } else {
+      run_.log_event("warning", "Stored results of " + row.task_key + " are computed again: " + restored.error().message, row.task_key);
+    }
+    row.state = "pending";
+    run_.dirty_tasks_.insert(row.task_key);
+    run_.values_.erase(row.task_key);
+  }
+  return moved;
 }
 
 json::value Restore::output_value(const recipe::Output& output) const {
@@ -71,35 +78,20 @@ json::value Restore::output_value(const recipe::Output& output) const {
   return list;
 }
 
-void Restore::restore_steps(TaskRun& task, json::object& values) {
-  const auto stored = run_.stored_items_.find(task.row.task_key);
-  if (stored == run_.stored_items_.end()) return;
-  auto rows = stored->second;
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.position < b.position; });
+Result<void> Restore::restore_steps(TaskRun& task, json::object& values) {
   for (auto& step : task.steps) {
-    json::array items;
-    json::value answer;
-    for (const auto& row : rows) {
-      const auto slash = row.item_key.find('/');
-      if (row.item_key.substr(0, slash) != step.step->name) continue;
-      const auto result = row.state == "done" ? row.result : json::value(nullptr);
-      if (slash == std::string::npos) answer = result;
-      items.push_back(json::object{{"key", slash == std::string::npos ? row.item_key : row.item_key.substr(slash + 1)},
-                                   {"number", static_cast<std::int64_t>(items.size() + 1)},
-                                   {"state", row.state},
-                                   {"answer", result}});
-    }
-    const bool many = step.step->map || step.step->has_rounds();
-    json::object value{{many ? "items" : "answer", many ? json::value(std::move(items)) : std::move(answer)}};
-    if (is_only_asked_step(*task.task, *step.step))
-      for (const auto& [key, member] : value) values[key] = member;
-    values[step.step->name] = std::move(value);
+    PLANEXE_TRY(run_.expand_inner(task, step, PlanRun::Expanding::reading));
+    if (!step.skipped && step.step->builtin.empty()) run_.publish_step_value(task, step);
   }
+  for (const auto& [name, value] : task.local) values[name] = value;
+  run_.release_memory(task);
+  for (auto& step : task.steps) step = StepRun(step.step);
+  return {};
 }
 
 Result<void> Restore::restore_task(TaskRun& task) {
   json::object values{{"status", task.row.state}};
-  restore_steps(task, values);
+  PLANEXE_TRY(restore_steps(task, values));
   json::object out;
   for (const auto& output : task.task->outputs) {
     auto value = output_value(output);

@@ -159,6 +159,7 @@ void CallMachine::enqueue(AttemptReason reason, Now now) {
   attempt_.queued_at = now.steady;
   phase_ = Phase::queued;
   phase_since_ = now.steady;
+  if (!env_.limits.available(*model_, now.steady)) blocked_since_ = now.steady;
   const std::int64_t output = env_.knowledge.output_reservation(spec_.schema_name, budget_);
   give(action::Enqueue{model_, Ticket{id_, spec_.plan_id, spec_.priority, spec_.cache_group, input_tokens_ + output}});
 }
@@ -186,6 +187,7 @@ Actions CallMachine::queue_full(Now now) {
 Actions CallMachine::admitted(Now now) {
   PLANEXE_ASSERT(phase_ == Phase::queued);
   has_ticket_ = true;
+  blocked_since_.reset();
   asked_at_ = now.steady;
   attempt_.queue_ms = since(attempt_.queued_at, now.steady).count();
   announce(now);
@@ -305,7 +307,10 @@ Actions CallMachine::breaker_opened(Now now) {
   asked_at_ = now.steady;
   if (env_.limits.available(*model_, now.steady)) return {};
   const bool leaves = can_move(MoveReason::failure) || env_.limits.provider_closed(*model_, now.steady).has_value();
-  if (!leaves) return {};
+  if (!leaves) {
+    if (!blocked_since_) blocked_since_ = now.steady;
+    return {};
+  }
   give(action::LeaveQueue{});
   phase_ = Phase::idle;
   move_if_closed(now);
@@ -320,7 +325,10 @@ std::optional<SteadyTime> CallMachine::deadline() const {
   switch (phase_) {
     case Phase::idle:
     case Phase::finished: return std::nullopt;
-    case Phase::queued: return earlier(phase_since_ + settings.queue_timeout);
+    case Phase::queued: {
+      const SteadyTime at = phase_since_ + settings.queue_timeout;
+      return earlier(blocked_since_ ? std::min(at, *blocked_since_ + settings.call_timeout) : at);
+    }
     case Phase::announced: return phase_since_ + settings.announce_timeout;
     case Phase::waiting: {
       const bool in_attempt = next_ != Next::request;
@@ -348,11 +356,21 @@ Actions CallMachine::timer(Now now) {
   } else if (first_sent_at_ && time_left(now).count() <= 0) {
     fail_call(Error(ErrorCode::ProviderUnavailable, "the call got no answer within its time, retries included"), now);
   } else if (phase_ == Phase::queued) {
-    fail_call(Error(ErrorCode::ProviderUnavailable, "the call waited too long for a place at the model's endpoint"), now);
+    queue_timer(now);
   } else {
     after_wait(now);
   }
   return take_actions();
+}
+
+/// A dead endpoint is not waited for as long as a busy one.
+void CallMachine::queue_timer(Now now) {
+  if (blocked_since_ && env_.limits.healthy(*model_, now.steady)) blocked_since_.reset();
+  if (blocked_since_ && now.steady >= *blocked_since_ + env_.settings.call_timeout) {
+    fail_call(Error(ErrorCode::ProviderUnavailable, fmt::format("the endpoint of model {} has been failing for too long", model_->id)), now);
+  } else if (now.steady >= phase_since_ + env_.settings.queue_timeout) {
+    fail_call(Error(ErrorCode::ProviderUnavailable, "the call waited too long for a place at the model's endpoint"), now);
+  }
 }
 
 void CallMachine::paused(Now now) {

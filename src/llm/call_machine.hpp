@@ -167,6 +167,7 @@ class CallMachine {
   void switch_model(MoveReason reason, Now now);
   void enqueue(AttemptReason reason, Now now);
   bool move_if_closed(Now now);
+  void queue_timer(Now now);
   void announce(Now now);
   void wait(Next next, ClientSettings::Ms delay, Now now);
   void after_wait(Now now);
@@ -232,6 +233,7 @@ class CallMachine {
   SteadyTime phase_since_{};
   bool has_ticket_ = false;
   std::optional<SteadyTime> first_sent_at_;
+  std::optional<SteadyTime> blocked_since_;  ///< waits for an endpoint whose breaker is open
 
   const ModelEntry* model_ = nullptr;
   Wire wire_ = Wire::responses;

@@ -1,7 +1,6 @@
 #include "llm/curl_multi.hpp"
 
 #include <utility>
-#include <vector>
 
 #include "base/error.hpp"
 
@@ -149,15 +148,16 @@ void CurlMulti::act(curl_socket_t socket, int events) {
 }
 
 void CurlMulti::collect_done() {
-  std::vector<std::pair<CURL*, CURLcode>> ended;
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
-    if (message->msg == CURLMSG_DONE) ended.emplace_back(message->easy_handle, message->data.result);
-  }
-  for (const auto& [easy, result] : ended) remove(easy);
   const auto alive = alive_;
-  for (const auto& [easy, result] : ended) {
-    if (*alive) done_(easy, result);
+  int left = 0;
+  // One at a time: what is done with one transfer may end another, whose message libcurl then takes back.
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL* const easy = message->easy_handle;
+    const CURLcode result = message->data.result;
+    remove(easy);
+    done_(easy, result);
+    if (!*alive) return;
   }
 }
 

@@ -59,6 +59,13 @@ bool Limits::available(const ModelEntry& model, SteadyTime now) const {
   return !provider_closed(model, now).has_value();
 }
 
+bool Limits::healthy(const ModelEntry& model, SteadyTime now) const {
+  const Breaker* provider = provider_breaker(provider_key(model));
+  const auto at = endpoints_.find(model.id);
+  return (at == endpoints_.end() || at->second.breaker.state(now) == Breaker::State::closed) &&
+         (provider == nullptr || provider->state(now) == Breaker::State::closed);
+}
+
 std::optional<ErrorCode> Limits::provider_closed(const ModelEntry& model, SteadyTime now) const {
   const auto at = providers_.find(provider_key(model));
   if (at == providers_.end() || at->second.breaker.state(now) != Breaker::State::open) return std::nullopt;

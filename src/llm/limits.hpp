@@ -55,6 +55,9 @@ class Limits {
   /// False while the breaker of the endpoint or of its provider is open (a half-open one counts as available).
   [[nodiscard]] bool available(const ModelEntry& model, SteadyTime now) const;
 
+  /// True when neither breaker stands in the way, not even half open.
+  [[nodiscard]] bool healthy(const ModelEntry& model, SteadyTime now) const;
+
   /// Why the whole provider is closed, if it is: waiting for it makes no sense.
   [[nodiscard]] std::optional<ErrorCode> provider_closed(const ModelEntry& model, SteadyTime now) const;
 

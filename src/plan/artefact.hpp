@@ -5,8 +5,8 @@
 
 namespace planexe::plan {
 
-/// The place of a file in listings: group * 10^6 + index * 10^3 + number from names such as "017-11-2-draft...", so that
-/// 002-2 comes before 002-10. Names without such a prefix come last (10^9).
+/// The place of a file in listings: group * 10^6 + index * 10^3 + number from names such as "017-11-2-draft...", so
+/// that 002-2 comes before 002-10. Names without such a prefix come last (10^9).
 std::int64_t artefact_order(std::string_view filename);
 
 /// json, markdown, html, csv, txt or unknown, by extension; the project title is text in spite of its name.

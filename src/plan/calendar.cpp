@@ -13,9 +13,7 @@ using std::chrono::sys_days;
 
 constexpr Date kLastDate{std::chrono::year{9999}, std::chrono::December, std::chrono::day{31}};
 
-std::size_t iso_weekday(Date date) {
-  return std::chrono::weekday(sys_days(date)).iso_encoding();
-}
+std::size_t iso_weekday(Date date) { return std::chrono::weekday(sys_days(date)).iso_encoding(); }
 
 }  // namespace
 

@@ -40,9 +40,9 @@ class Calendar {
   [[nodiscard]] std::int64_t working_days_within(std::int64_t days) const;
 
   Date start_;
-  std::array<bool, 8> works_{};    // by ISO weekday; [0] is unused
-  std::vector<Date> holidays_;     // sorted, each once, as given
-  std::vector<Date> off_;          // holidays on working weekdays from the start on, sorted
+  std::array<bool, 8> works_{};  // by ISO weekday; [0] is unused
+  std::vector<Date> holidays_;   // sorted, each once, as given
+  std::vector<Date> off_;        // holidays on working weekdays from the start on, sorted
   std::int64_t per_week_ = 5;
 };
 

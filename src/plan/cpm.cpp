@@ -59,7 +59,9 @@ int slack(const NetworkLink& link, const ActivityTimes& from, const ActivityTime
 class Solver {
  public:
   explicit Solver(const Network& network)
-      : network_(network), incoming_(links_by(network, &NetworkLink::to)), outgoing_(links_by(network, &NetworkLink::from)) {
+      : network_(network),
+        incoming_(links_by(network, &NetworkLink::to)),
+        outgoing_(links_by(network, &NetworkLink::from)) {
     result_.times.resize(network.durations.size());
   }
 
@@ -80,7 +82,8 @@ class Solver {
     ActivityTimes& times = result_.times[activity];
     const int duration = network_.durations[activity];
     for (const std::size_t link : incoming_[activity])
-      times.es = std::max(times.es, earliest_start(network_.links[link], result_.times[network_.links[link].from], duration));
+      times.es =
+          std::max(times.es, earliest_start(network_.links[link], result_.times[network_.links[link].from], duration));
     times.ef = times.es + duration;
   }
 
@@ -129,9 +132,7 @@ class Solver {
 
 }  // namespace
 
-std::string_view to_string(LinkType type) {
-  return kTypes[static_cast<std::size_t>(type)].second;
-}
+std::string_view to_string(LinkType type) { return kTypes[static_cast<std::size_t>(type)].second; }
 
 std::optional<LinkType> link_type_from(std::string_view name) {
   for (const auto& [type, text] : kTypes)
@@ -158,8 +159,6 @@ std::optional<std::vector<std::size_t>> topological_order(const Network& network
   return order;
 }
 
-CpmResult solve_network(const Network& network) {
-  return Solver(network).run();
-}
+CpmResult solve_network(const Network& network) { return Solver(network).run(); }
 
 }  // namespace planexe::plan

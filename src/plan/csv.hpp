@@ -7,8 +7,9 @@
 
 namespace planexe::plan {
 
-/// One field for a CSV row (RFC 4180): quoted when it holds the delimiter, a quote or a line end, or begins or ends with
-/// white space. Text that a spreadsheet would run as a formula (first character = + - @ or a tab) gets an apostrophe in front.
+/// One field for a CSV row (RFC 4180): quoted when it holds the delimiter, a quote or a line end, or begins or ends
+/// with white space. Text that a spreadsheet would run as a formula (first character = + - @ or a tab) gets an
+/// apostrophe in front.
 std::string csv_field(std::string_view value, char delimiter);
 
 /// The fields joined by the delimiter, without a line end.

@@ -22,7 +22,8 @@ std::optional<int> days(const json::value& entry, std::string_view key) {
 std::optional<Estimate> read_estimate(const json::value& entry, EstimateSet& set, const WbsNode& node) {
   const auto realistic = days(entry, "days_realistic");
   if (!realistic) return std::nullopt;
-  Estimate estimate{days(entry, "days_min").value_or(*realistic), *realistic, days(entry, "days_max").value_or(*realistic), false};
+  Estimate estimate{days(entry, "days_min").value_or(*realistic), *realistic,
+                    days(entry, "days_max").value_or(*realistic), false};
   if (estimate.min > estimate.realistic || estimate.max < estimate.realistic) {
     set.findings.push_back({"estimate_order", node.ref,
                             fmt::format("The estimates of \"{}\" are out of order ({}, {}, {} days).", node.title,
@@ -44,7 +45,8 @@ int median(const std::vector<Estimate>& estimates, int Estimate::* part) {
 }
 
 Estimate derived_from(const std::vector<Estimate>& siblings) {
-  return {median(siblings, &Estimate::min), median(siblings, &Estimate::realistic), median(siblings, &Estimate::max), true};
+  return {median(siblings, &Estimate::min), median(siblings, &Estimate::realistic), median(siblings, &Estimate::max),
+          true};
 }
 
 std::vector<Estimate> known_of(const std::vector<const WbsNode*>& nodes, const EstimateSet& set) {

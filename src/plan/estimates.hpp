@@ -25,8 +25,9 @@ struct EstimateSet {
 };
 
 /// The durations of 022-2 ([{task_id, days_min, days_realistic, days_max}]) for a tree. Values of 0 and below and above
-/// kDaysMax count as missing; an order that is broken is repaired around days_realistic. A missing estimate of an activity is the
-/// median of the estimated activities of its phase, else of all. Error (TASK_FAILED): no activity has an estimate.
+/// kDaysMax count as missing; an order that is broken is repaired around days_realistic. A missing estimate of an
+/// activity is the median of the estimated activities of its phase, else of all. Error (TASK_FAILED): no activity has
+/// an estimate.
 Result<EstimateSet> estimates_for(const Wbs& wbs, const json::value& durations);
 
 }  // namespace planexe::plan

@@ -9,11 +9,13 @@
 
 namespace planexe::plan {
 
-Result<void> write_bundle(ZipWriter& writer, const json::object& plan, std::vector<BundleFile> files, const BundleLoader& load,
-                          TimePoint generated_at, const BundleOptions& options) {
+Result<void> write_bundle(ZipWriter& writer, const json::object& plan, std::vector<BundleFile> files,
+                          const BundleLoader& load, TimePoint generated_at, const BundleOptions& options) {
   std::erase_if(files, [&](const BundleFile& file) { return !options.raw && is_raw_artefact(file.filename); });
   if (files.empty()) return fail(ErrorCode::ContentNotFound, "The plan has no files yet.");
-  std::ranges::sort(files, {}, [](const BundleFile& file) { return std::pair(artefact_order(file.filename), std::string_view(file.filename)); });
+  std::ranges::sort(files, {}, [](const BundleFile& file) {
+    return std::pair(artefact_order(file.filename), std::string_view(file.filename));
+  });
   json::array list;
   for (const BundleFile& file : files) {
     PLANEXE_TRY_ASSIGN(const std::string bytes, load(file.filename));

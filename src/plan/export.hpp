@@ -28,9 +28,10 @@ struct BundleOptions {
 using BundleLoader = std::function<Result<std::string>(std::string_view filename)>;
 
 /// Writes all files, in artefact order, and then manifest.json: {plan, files: [{filename, sha256, size_bytes, task_key,
-/// version, stale}], generated_at}. One file is in memory at a time. Equal contents give equal bytes except for the time
-/// in the manifest. Calls finish() of the writer. Errors: CONTENT_NOT_FOUND when there is no file, and those of loader and writer.
-Result<void> write_bundle(ZipWriter& writer, const json::object& plan, std::vector<BundleFile> files, const BundleLoader& load,
-                          TimePoint generated_at, const BundleOptions& options = {});
+/// version, stale}], generated_at}. One file is in memory at a time. Equal contents give equal bytes except for the
+/// time in the manifest. Calls finish() of the writer. Errors: CONTENT_NOT_FOUND when there is no file, and those of
+/// loader and writer.
+Result<void> write_bundle(ZipWriter& writer, const json::object& plan, std::vector<BundleFile> files,
+                          const BundleLoader& load, TimePoint generated_at, const BundleOptions& options = {});
 
 }  // namespace planexe::plan

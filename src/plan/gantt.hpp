@@ -13,13 +13,13 @@ struct GanttDataOptions {
 };
 
 /// {tasks, links} in the shape that common Gantt widgets read, with own members beside: ref, kind, finish_date,
-/// working_days, total_float, critical, details, resources, estimate. Order of rows as in the schedule. `wbs` may be null:
-/// then descriptions and resources are missing.
+/// working_days, total_float, critical, details, resources, estimate. Order of rows as in the schedule. `wbs` may be
+/// null: then descriptions and resources are missing.
 json::value gantt_data(const Schedule& schedule, const Wbs* wbs, const GanttDataOptions& options = {});
 
-/// The chart as HTML and SVG: names beside bars for phases, tasks and subtasks, critical path, float, links, months, the
-/// stated end, the final milestone. Readable without script; with gantt.js it zooms, unfolds and shows details. `data` is
-/// gantt_data of the same schedule.
+/// The chart as HTML and SVG: names beside bars for phases, tasks and subtasks, critical path, float, links, months,
+/// the stated end, the final milestone. Readable without script; with gantt.js it zooms, unfolds and shows details.
+/// `data` is gantt_data of the same schedule.
 std::string gantt_chart_html(const Schedule& schedule, const json::value& data);
 
 /// The short picture: the figures of the schedule, one bar per phase with its tasks in it, and a table of phases.

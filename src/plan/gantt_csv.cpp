@@ -15,13 +15,15 @@ namespace planexe::plan {
 namespace {
 
 std::string short_date(Date date) {
-  return fmt::format("{}/{}/{}", static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(date.year()));
+  return fmt::format("{}/{}/{}", static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     static_cast<int>(date.year()));
 }
 
 // "Name", "Name (1)", "Name (2)": names differ also for readers that ignore case.
 std::string unique_name(const std::string& name, std::set<std::string>& used) {
   std::string candidate = name;
-  for (int number = 1; !used.insert(normalize_name(candidate)).second; ++number) candidate = fmt::format("{} ({})", name, number);
+  for (int number = 1; !used.insert(normalize_name(candidate)).second; ++number)
+    candidate = fmt::format("{} ({})", name, number);
   return candidate;
 }
 
@@ -35,7 +37,8 @@ std::string gantt_csv(const Schedule& schedule, const Wbs* wbs) {
   // The rows lie in one vector with parents before their children, so their addresses break ties.
   std::ranges::sort(rows, {}, [](const Activity* row) { return std::pair(row->start_date, row); });
   std::string csv =
-      "project_key,project_name,project_description,project_start_date,project_end_date,project_progress,project_parent,"
+      "project_key,project_name,project_description,project_start_date,project_end_date,project_progress,project_"
+      "parent,"
       "originating_department\n";
   std::set<std::string> used;
   for (const Activity* row : rows) {

@@ -29,7 +29,8 @@ std::map<std::string, std::string> predecessors(const Schedule& schedule) {
   std::map<std::string, std::string> meta;
   for (const ScheduleLink& link : schedule.links) {
     std::string& line = meta[link.to];
-    line += fmt::format("{}{} {}{}", line.empty() ? "" : ", ", link.from, to_string(link.type), lag_text(link.lag_days));
+    line +=
+        fmt::format("{}{} {}{}", line.empty() ? "" : ", ", link.from, to_string(link.type), lag_text(link.lag_days));
   }
   return meta;
 }

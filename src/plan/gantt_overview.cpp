@@ -38,7 +38,8 @@ void figures(std::string& html, const Schedule& schedule) {
   html += "<dl class=\"figures\">\n";
   figure(html, "Start", format_date(schedule.calendar.start()), "");
   figure(html, "Computed finish", format_date(lengths.finish_date), working_days_text(lengths.critical_days));
-  figure(html, "One after the other", format_date(lengths.chained_finish_date), working_days_text(lengths.chained_days));
+  figure(html, "One after the other", format_date(lengths.chained_finish_date),
+         working_days_text(lengths.chained_days));
   figure(html, "Stated horizon", horizon_value(schedule.horizon), horizon_note(schedule.horizon));
   figure(html, "Tasks", std::to_string(coverage.tasks),
          fmt::format("{} on the critical path", schedule.critical_path.size()));
@@ -48,8 +49,10 @@ void figures(std::string& html, const Schedule& schedule) {
 }
 
 void lane(std::string& html, const Schedule& schedule, const TimeAxis& axis, const Activity& phase) {
-  html += fmt::format("<div class=\"o-name\"><span class=\"ref\">{}</span> {}</div><div class=\"o-lane\"><svg width=\"100%\" height=\"30\" role=\"img\" aria-label=\"{} to {}\">",
-                      phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date));
+  html += fmt::format(
+      "<div class=\"o-name\"><span class=\"ref\">{}</span> {}</div><div class=\"o-lane\"><svg width=\"100%\" "
+      "height=\"30\" role=\"img\" aria-label=\"{} to {}\">",
+      phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date));
   for (const TimeAxis::Tick& tick : axis.ticks())
     html += fmt::format("<line class=\"month\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"100%\"/>", percent(tick.at));
   const double from = axis.at(phase.start_date);
@@ -58,12 +61,14 @@ void lane(std::string& html, const Schedule& schedule, const TimeAxis& axis, con
   for (const Activity& task : schedule.activities) {
     if (task.kind != ActivityKind::task || (task.parent_id != phase.id && task.id != phase.id)) continue;
     const double begin = axis.at(task.start_date);
-    html += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"13\" width=\"{}\" height=\"10\"><title>{} {}: {} to {}</title></rect>",
-                        task.critical ? "crit" : "task", percent(begin), percent(std::max(axis.after(task.finish_date) - begin, 0.2)),
-                        task.ref, escape_html(task.title), format_date(task.start_date), format_date(task.finish_date));
+    html += fmt::format(
+        "<rect class=\"{}\" x=\"{}\" y=\"13\" width=\"{}\" height=\"10\"><title>{} {}: {} to {}</title></rect>",
+        task.critical ? "crit" : "task", percent(begin), percent(std::max(axis.after(task.finish_date) - begin, 0.2)),
+        task.ref, escape_html(task.title), format_date(task.start_date), format_date(task.finish_date));
   }
   if (axis.target())
-    html += fmt::format("<line class=\"target\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"100%\"/>", percent(axis.after(*axis.target())));
+    html += fmt::format("<line class=\"target\" x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"100%\"/>",
+                        percent(axis.after(*axis.target())));
   html += "</svg></div>\n";
 }
 
@@ -76,7 +81,8 @@ void lanes(std::string& html, const Schedule& schedule) {
   double free_from = 0;
   for (const TimeAxis::Tick& tick : axis.ticks()) {
     if (tick.at < free_from || tick.at > 92) continue;
-    html += fmt::format("<svg x=\"{}\" overflow=\"visible\"><text x=\"2\" y=\"13\">{}</text></svg>", percent(tick.at), tick.label);
+    html += fmt::format("<svg x=\"{}\" overflow=\"visible\"><text x=\"2\" y=\"13\">{}</text></svg>", percent(tick.at),
+                        tick.label);
     free_from = tick.at + (tick.label.size() > 3 ? 13 : 8);
   }
   html += "</svg></div>\n</div>\n";
@@ -84,19 +90,24 @@ void lanes(std::string& html, const Schedule& schedule) {
 
 void phase_table(std::string& html, const Schedule& schedule) {
   html +=
-      "<div class=\"table\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Phase</th><th scope=\"col\">Start</th><th scope=\"col\">Finish</th>"
-      "<th scope=\"col\" class=\"right\">Working days</th><th scope=\"col\" class=\"right\">Tasks</th><th scope=\"col\" class=\"right\">Critical</th>"
+      "<div class=\"table\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Phase</th><th "
+      "scope=\"col\">Start</th><th scope=\"col\">Finish</th>"
+      "<th scope=\"col\" class=\"right\">Working days</th><th scope=\"col\" class=\"right\">Tasks</th><th "
+      "scope=\"col\" class=\"right\">Critical</th>"
       "<th scope=\"col\" class=\"right\">Float</th></tr></thead><tbody>\n";
   for (const Activity& phase : schedule.activities) {
     if (phase.level != kWbsPhase || phase.kind == ActivityKind::milestone) continue;
     const auto count = [&](bool critical_only) {
       return std::ranges::count_if(schedule.activities, [&](const Activity& row) {
-        return row.kind == ActivityKind::task && (row.parent_id == phase.id || row.id == phase.id) && (row.critical || !critical_only);
+        return row.kind == ActivityKind::task && (row.parent_id == phase.id || row.id == phase.id) &&
+               (row.critical || !critical_only);
       });
     };
-    html += fmt::format("<tr><td>{} {}</td><td>{}</td><td>{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td></tr>\n",
-                        phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date),
-                        phase.duration_days, count(false), count(true), phase.total_float);
+    html += fmt::format(
+        "<tr><td>{} {}</td><td>{}</td><td>{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td "
+        "class=\"right\">{}</td><td class=\"right\">{}</td></tr>\n",
+        phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date),
+        phase.duration_days, count(false), count(true), phase.total_float);
   }
   html += "</tbody></table></div>\n";
 }

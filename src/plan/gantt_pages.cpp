@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "plan/gantt.hpp"
 #include "plan/html.hpp"
-#include "base/text.hpp"
 
 namespace planexe::plan {
 namespace {
@@ -23,7 +23,8 @@ HtmlPage page_with(std::string_view title, std::string_view heading) {
   HtmlPage page;
   page.title = fmt::format("{}: {}", title, heading);
   page.style = fmt::format("{}\n{}", asset("theme.css"), asset("gantt.css"));
-  page.body = fmt::format("<main class=\"sheet\">\n<h1>{}</h1>\n<p class=\"muted\">{}</p>\n", escape_html(title), heading);
+  page.body =
+      fmt::format("<main class=\"sheet\">\n<h1>{}</h1>\n<p class=\"muted\">{}</p>\n", escape_html(title), heading);
   return page;
 }
 
@@ -36,7 +37,8 @@ std::string gantt_mermaid_text(const Schedule& schedule) {
     if (row.level == kWbsPhase && row.kind != ActivityKind::milestone)
       text += fmt::format("    section {}\n", mermaid_label(row.title));
     if (row.kind == ActivityKind::task)
-      text += fmt::format("    {} :{}, {}d\n", mermaid_label(row.title), start, days_between(row.start_date, row.finish_date) + 1);
+      text += fmt::format("    {} :{}, {}d\n", mermaid_label(row.title), start,
+                          days_between(row.start_date, row.finish_date) + 1);
     if (row.kind == ActivityKind::milestone)
       text += fmt::format("    {} :milestone, {}, 0d\n", mermaid_label(row.title), start);
   }
@@ -46,8 +48,9 @@ std::string gantt_mermaid_text(const Schedule& schedule) {
 std::string gantt_overview_page(const Schedule& schedule, std::string_view title) {
   HtmlPage page = page_with(title, "Gantt overview");
   page.body += gantt_overview_html(schedule);
-  page.body += fmt::format("<details><summary>The same as Mermaid text</summary>\n<pre class=\"mermaid\">{}</pre></details>\n</main>\n",
-                           escape_html(gantt_mermaid_text(schedule)));
+  page.body += fmt::format(
+      "<details><summary>The same as Mermaid text</summary>\n<pre class=\"mermaid\">{}</pre></details>\n</main>\n",
+      escape_html(gantt_mermaid_text(schedule)));
   return render_page(page);
 }
 

@@ -21,12 +21,13 @@ struct CalendarSpan {
 
 /// Reads a stated length: "within 9 months", "18-month", "2 years", "1.5 years", "half a year", "6 to 9 months" (the
 /// larger), "2 years and 6 months", "90 days", "12 weeks", "60 working days"; unit words also in German, French,
-/// Spanish, Italian, Portuguese, Dutch, Danish and Swedish, ISO 8601 durations (P9M). Nothing when there is no length, or
-/// several that do not belong together.
+/// Spanish, Italian, Portuguese, Dutch, Danish and Swedish, ISO 8601 durations (P9M). Nothing when there is no length,
+/// or several that do not belong together.
 std::optional<CalendarSpan> parse_span(std::string_view text);
 
-/// Reads a stated date: 2026-03-01, 1 March 2026, March 1, 2026, 01.03.2026, 2026-03, March 2026, Q3 2026, "end of 2026".
-/// A month, quarter or year means its last day. Day and month as numbers with slashes only when no doubt is left.
+/// Reads a stated date: 2026-03-01, 1 March 2026, March 1, 2026, 01.03.2026, 2026-03, March 2026, Q3 2026, "end of
+/// 2026". A month, quarter or year means its last day. Day and month as numbers with slashes only when no doubt is
+/// left.
 std::optional<Date> parse_stated_date(std::string_view text);
 
 /// Reads a stated first day: as parse_stated_date, but a month, quarter or year means its first day.
@@ -53,9 +54,9 @@ struct Horizon {
   HorizonResult result = HorizonResult::not_stated;
   std::string quote;
   std::string source;
-  std::optional<Date> target;    ///< the earliest of the stated ones
-  std::optional<Date> finish;    ///< computed
-  int distance_days = 0;         ///< calendar days from target to finish: positive is late
+  std::optional<Date> target;                ///< the earliest of the stated ones
+  std::optional<Date> finish;                ///< computed
+  int distance_days = 0;                     ///< calendar days from target to finish: positive is late
   std::vector<HorizonStatement> statements;  ///< all, in the order found
   bool operator==(const Horizon&) const = default;
 };

@@ -7,8 +7,8 @@
 
 namespace planexe::plan {
 
-/// Text for HTML content and for attributes in double or single quotes. Control characters that HTML forbids are left out;
-/// bytes that are not UTF-8 become U+FFFD.
+/// Text for HTML content and for attributes in double or single quotes. Control characters that HTML forbids are left
+/// out; bytes that are not UTF-8 become U+FFFD.
 std::string escape_html(std::string_view text);
 
 /// JSON for a <script type="application/json"> element: no '<', '>' or '&' as such, so no text can end the element.
@@ -29,7 +29,8 @@ struct HtmlPage {
 };
 std::string render_page(const HtmlPage& page);
 
-/// A packed file of src/plan/assets: "theme.css", "report.js" and so on. A name that does not exist is a bug and aborts.
+/// A packed file of src/plan/assets: "theme.css", "report.js" and so on. A name that does not exist is a bug and
+/// aborts.
 std::string_view asset(std::string_view name);
 
 }  // namespace planexe::plan

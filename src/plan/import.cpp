@@ -20,8 +20,9 @@ namespace {
 // An archive of a run has about two hundred files; a list of numbered outputs never has more.
 constexpr std::size_t kNumberedMax = 1000;
 
-constexpr std::array<std::string_view, 6> kSideFiles{"expected_filenames1.json", "log.txt", "pipeline_stop_requested.txt",
-                                                     "track_activity.jsonl", "999-pipeline_complete.txt", "manifest.json"};
+constexpr std::array<std::string_view, 6> kSideFiles{"expected_filenames1.json",    "log.txt",
+                                                     "pipeline_stop_requested.txt", "track_activity.jsonl",
+                                                     "999-pipeline_complete.txt",   "manifest.json"};
 
 std::string_view basename_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -35,8 +36,8 @@ std::string_view folder_of(std::string_view path) {
 
 bool is_leftover(std::string_view path) {
   const std::string_view name = basename_of(path);
-  return path.find("__MACOSX/") != std::string_view::npos || name.starts_with("._") || name == ".DS_Store" || name == "Thumbs.db" ||
-         std::ranges::find(kSideFiles, name) != kSideFiles.end();
+  return path.find("__MACOSX/") != std::string_view::npos || name.starts_with("._") || name == ".DS_Store" ||
+         name == "Thumbs.db" || std::ranges::find(kSideFiles, name) != kSideFiles.end();
 }
 
 bool is_report(std::string_view name) { return name == "029-report.html" || name == "030-report.html"; }
@@ -58,7 +59,8 @@ class FileIndex {
   std::optional<Place> find(std::string_view name) const {
     if (const auto fixed = fixed_.find(name); fixed != fixed_.end()) return fixed->second;
     for (const auto& [prefix, suffix, place] : numbered_) {
-      if (!name.starts_with(prefix) || !name.ends_with(suffix) || name.size() <= prefix.size() + suffix.size()) continue;
+      if (!name.starts_with(prefix) || !name.ends_with(suffix) || name.size() <= prefix.size() + suffix.size())
+        continue;
       const std::string_view digits = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
       std::size_t number = 0;
       const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
@@ -80,7 +82,8 @@ class FileIndex {
     if (counter == std::string::npos) {
       fixed_[output.filename] = {task, output.name, 0};
     } else {
-      numbered_.push_back({output.filename.substr(0, counter), output.filename.substr(counter + 3), {task, output.name, 0}});
+      numbered_.push_back(
+          {output.filename.substr(0, counter), output.filename.substr(counter + 3), {task, output.name, 0}});
     }
   }
 
@@ -125,7 +128,8 @@ class Reader {
   void store(const Place& place, const std::string& name, const std::string& bytes) {
     auto value = value_of(name, bytes);
     if (!value) {
-      run_.findings.push_back({"damaged_file", name, fmt::format("{} cannot be read: {}", name, value.error().message)});
+      run_.findings.push_back(
+          {"damaged_file", name, fmt::format("{} cannot be read: {}", name, value.error().message)});
       return;
     }
     json::value& output = run_.tasks[place.task].outputs[place.output];
@@ -161,7 +165,8 @@ std::string prompt_of(const std::string& file) {
 void read_plan(ImportedRun& run) {
   const json::value& prompt = output_of(run, "setup", "prompt");
   const json::value& time = output_of(run, "start_time", "time");
-  run.plan["prompt"] = prompt.is_string() ? prompt_of(std::string(std::string_view(prompt.get_string()))) : std::string();
+  run.plan["prompt"] =
+      prompt.is_string() ? prompt_of(std::string(std::string_view(prompt.get_string()))) : std::string();
   std::string start = text(time, "project_start_date");
   // The prompt file carries the local date, so the schedule begins on it too.
   if (!parse_date(start)) start = text(time, "server_iso_local").substr(0, 10);
@@ -169,7 +174,8 @@ void read_plan(ImportedRun& run) {
   run.plan["start_date"] = parse_date(start) ? json::value(start) : json::value(nullptr);
   run.plan["created_at"] = text(time, "server_iso_utc");
   const json::value& title = output_of(run, "create_wbs_level1", "title");
-  run.plan["title"] = title.is_string() ? json::value(trim(std::string_view(title.get_string()))) : json::value(nullptr);
+  run.plan["title"] =
+      title.is_string() ? json::value(trim(std::string_view(title.get_string()))) : json::value(nullptr);
   const json::value& intake = output_of(run, "setup", "intake");
   run.plan["intake"] = intake.is_object() ? intake : json::value(nullptr);
 }
@@ -183,7 +189,8 @@ void find_open_tasks(ImportedRun& run, std::span<const TaskFiles> tasks) {
   for (const TaskFiles& task : tasks) {
     ImportedTask& imported = run.tasks[task.key];
     for (const TaskFiles::Output& output : task.outputs)
-      if (!imported.outputs.contains(output.name) && !optional_output(task.key, output.name)) imported.missing.push_back(output.name);
+      if (!imported.outputs.contains(output.name) && !optional_output(task.key, output.name))
+        imported.missing.push_back(output.name);
     const bool computed_anew = task.key == "create_schedule" && !imported.outputs.contains("schedule");
     if (!imported.missing.empty() || computed_anew) run.open_tasks.push_back(task.key);
   }
@@ -206,7 +213,8 @@ std::vector<TaskFiles> task_files(const recipe::Recipe& recipe) {
     files.key = task.key;
     for (const recipe::Output& output : task.outputs) files.outputs.push_back({output.name, output.filename});
     for (const recipe::Step& step : task.steps)
-      if (step.builtin.empty()) files.steps.push_back({step.name, step.map.has_value() || step.has_rounds(), step.schema});
+      if (step.builtin.empty())
+        files.steps.push_back({step.name, step.map.has_value() || step.has_rounds(), step.schema});
     list.push_back(std::move(files));
   }
   return list;
@@ -216,7 +224,8 @@ Result<ImportedRun> import_run(std::vector<ZipEntry> files, std::span<const Task
   ImportedRun run;
   Reader(tasks, run).read(std::move(files));
   if (run.tasks.empty())
-    return fail(ErrorCode::InvalidRequest, "Import: no file of a plan found. Give the folder or zip of a run, with names such as 001-2-plan.txt.");
+    return fail(ErrorCode::InvalidRequest,
+                "Import: no file of a plan found. Give the folder or zip of a run, with names such as 001-2-plan.txt.");
   read_plan(run);
   upgrade_outputs(run);
   recover_answers(run, tasks);
@@ -224,7 +233,8 @@ Result<ImportedRun> import_run(std::vector<ZipEntry> files, std::span<const Task
   return run;
 }
 
-std::optional<json::value> answer_for(const ImportedRun& run, std::string_view task_key, std::string_view step, int number, std::string_view key) {
+std::optional<json::value> answer_for(const ImportedRun& run, std::string_view task_key, std::string_view step,
+                                      int number, std::string_view key) {
   const auto task = run.tasks.find(task_key);
   if (task == run.tasks.end()) return std::nullopt;
   const auto found = task->second.steps.find(step);
@@ -232,20 +242,23 @@ std::optional<json::value> answer_for(const ImportedRun& run, std::string_view t
   const ImportedStep& imported = found->second;
   const auto usable = [](const json::value& answer) { return answer.is_null() ? std::nullopt : std::optional(answer); };
   if (imported.items.empty()) return usable(imported.answer);
-  const auto named = std::ranges::find_if(imported.items, [&](const ImportedItem& item) { return letters_of(item.key) == letters_of(key); });
+  const auto named = std::ranges::find_if(
+      imported.items, [&](const ImportedItem& item) { return letters_of(item.key) == letters_of(key); });
   if (named != imported.items.end()) return usable(named->answer);
   if (number < 1 || static_cast<std::size_t>(number) > imported.items.size()) return std::nullopt;
   return usable(imported.items[static_cast<std::size_t>(number - 1)].answer);
 }
 
-std::optional<json::value> answer_for_ids(const ImportedRun& run, std::string_view task_key, std::string_view step, std::span<const std::string> ids) {
+std::optional<json::value> answer_for_ids(const ImportedRun& run, std::string_view task_key, std::string_view step,
+                                          std::span<const std::string> ids) {
   const auto task = run.tasks.find(task_key);
   if (task == run.tasks.end()) return std::nullopt;
   const auto found = task->second.steps.find(step);
   if (found == task->second.steps.end() || found->second.list.empty()) return std::nullopt;
   json::array elements;
   for (const std::string& id : ids)
-    if (const auto element = found->second.by_id.find(id); element != found->second.by_id.end()) elements.push_back(element->second);
+    if (const auto element = found->second.by_id.find(id); element != found->second.by_id.end())
+      elements.push_back(element->second);
   if (elements.empty()) return std::nullopt;
   return json::value(json::object{{found->second.list, std::move(elements)}});
 }

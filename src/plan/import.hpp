@@ -57,29 +57,30 @@ struct ImportedTask {
 struct ImportedRun {
   json::object plan;  ///< prompt, start_date, created_at (as found), title, intake (object or null)
   std::map<std::string, ImportedTask, std::less<>> tasks;
-  std::vector<ZipEntry> attachments;     ///< files of no task, reports included
-  std::vector<std::string> ignored;      ///< leftovers of other programs and side files
-  std::vector<std::string> open_tasks;   ///< tasks whose files are missing or damaged, in canonical order; derived ones too
-  std::vector<Finding> findings;         ///< damaged files, joins that failed
+  std::vector<ZipEntry> attachments;  ///< files of no task, reports included
+  std::vector<std::string> ignored;   ///< leftovers of other programs and side files
+  std::vector<std::string>
+      open_tasks;                 ///< tasks whose files are missing or damaged, in canonical order; derived ones too
+  std::vector<Finding> findings;  ///< damaged files, joins that failed
 };
 
-/// Reads the files of a run (one folder, perhaps inside another). Accepts holes, extra files, the older shapes of fields;
-/// fills the fields that newer plans have and that follow from position or name (refs, link types, classes). Ids stay as
-/// they are. Error (INVALID_REQUEST): there is neither a prompt nor a single known file.
+/// Reads the files of a run (one folder, perhaps inside another). Accepts holes, extra files, the older shapes of
+/// fields; fills the fields that newer plans have and that follow from position or name (refs, link types, classes).
+/// Ids stay as they are. Error (INVALID_REQUEST): there is neither a prompt nor a single known file.
 Result<ImportedRun> import_run(std::vector<ZipEntry> files, std::span<const TaskFiles> tasks);
 
 /// The recovered answer for one request: by the item's key, else by its number from 1 (0 for a step that asks once).
 /// Nothing when the run has none.
-std::optional<json::value> answer_for(const ImportedRun& run, std::string_view task_key, std::string_view step, int number,
-                                      std::string_view key);
+std::optional<json::value> answer_for(const ImportedRun& run, std::string_view task_key, std::string_view step,
+                                      int number, std::string_view key);
 
 /// The same for a step whose answer is a list with ids: an answer with just these ids, in this order. Ids that the run
 /// does not know are left out; nothing when none is known.
 std::optional<json::value> answer_for_ids(const ImportedRun& run, std::string_view task_key, std::string_view step,
                                           std::span<const std::string> ids);
 
-/// The answer with what it lacks filled from an example, so that it passes the schema. List elements are filled from the
-/// example's element at the same place; what neither has becomes null, "", 0, false or an empty list by the schema.
+/// The answer with what it lacks filled from an example, so that it passes the schema. List elements are filled from
+/// the example's element at the same place; what neither has becomes null, "", 0, false or an empty list by the schema.
 json::value merge_with_example(const json::value& answer, const json::value& example, const json::value& schema);
 
 }  // namespace planexe::plan

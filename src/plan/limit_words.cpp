@@ -35,17 +35,21 @@ std::vector<std::string> parts_of(const std::string& word) {
 }
 
 bool has_part(const std::string& word, const std::string& banned) {
-  return std::ranges::any_of(parts_of(word), [&](const std::string& part) { return same_word(part, banned) || same_word(part, banned + 's'); });
+  return std::ranges::any_of(parts_of(word), [&](const std::string& part) {
+    return same_word(part, banned) || same_word(part, banned + 's');
+  });
 }
 
 bool denies(const std::string& word) {
   static const std::set<std::string, std::less<>> words = {
-      "no",       "not",       "non",      "nor",       "never",     "without",   "avoid",     "avoids",     "avoiding",     "avoided",  "avoidance",
-      "ban",      "bans",      "banned",   "banning",   "exclude",   "excludes",  "excluded",  "excluding",  "exclusion",    "prohibit", "prohibits",
-      "prohibited", "prohibition", "forbid", "forbids", "forbidden", "free",      "instead",   "rather",     "cannot",       "don't",    "doesn't",
-      "neither",  "restriction", "restrictions", "absence", "lack",   "sans",      "pas",       "interdit",   "ohne",         "kein",     "keine",
-      "keinen",   "nicht",     "verboten", "sin",       "prohibido", "senza",     "vietato",   "uden",       "ikke",         "inte",     "utan",
-      "geen",     "niet",      "zonder",   "sem",       "não",       "不",        "无",        "禁"};
+      "no",        "not",      "non",         "nor",          "never",    "without",   "avoid",      "avoids",
+      "avoiding",  "avoided",  "avoidance",   "ban",          "bans",     "banned",    "banning",    "exclude",
+      "excludes",  "excluded", "excluding",   "exclusion",    "prohibit", "prohibits", "prohibited", "prohibition",
+      "forbid",    "forbids",  "forbidden",   "free",         "instead",  "rather",    "cannot",     "don't",
+      "doesn't",   "neither",  "restriction", "restrictions", "absence",  "lack",      "sans",       "pas",
+      "interdit",  "ohne",     "kein",        "keine",        "keinen",   "nicht",     "verboten",   "sin",
+      "prohibido", "senza",    "vietato",     "uden",         "ikke",     "inte",      "utan",       "geen",
+      "niet",      "zonder",   "sem",         "não",          "不",       "无",        "禁"};
   return words.contains(normalize_name(word));
 }
 
@@ -81,7 +85,8 @@ std::vector<std::string> banned_words(const std::vector<std::string>& statements
         continue;
       }
       const std::string word = trim(part);
-      const bool known = std::ranges::any_of(words, [&](const std::string& w) { return normalize_name(w) == normalize_name(word); });
+      const bool known =
+          std::ranges::any_of(words, [&](const std::string& w) { return normalize_name(w) == normalize_name(word); });
       if (!word.empty() && !known) words.push_back(word);
       part.clear();
     }

@@ -17,8 +17,8 @@ struct BannedHit {
 std::vector<std::string> banned_words(const std::vector<std::string>& statements);
 
 /// All hits in a sentence. A hit is a mention when a denying or forbidding word (of the common European languages or
-/// Chinese) stands shortly before or behind it, or when the sentence quotes one of `statements`. Short words in capitals
-/// match only in capitals.
+/// Chinese) stands shortly before or behind it, or when the sentence quotes one of `statements`. Short words in
+/// capitals match only in capitals.
 std::vector<BannedHit> banned_hits(std::string_view sentence, const std::vector<std::string>& banned,
                                    const std::vector<std::string>& statements);
 

@@ -1,12 +1,13 @@
 #include "plan/markdown.hpp"
 
-#include <cmark-gfm-core-extensions.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
+
+#include <cmark-gfm-core-extensions.h>
 
 #include "base/text.hpp"
 #include "plan/html.hpp"
@@ -64,7 +65,8 @@ class Renderer {
   }
 
   void children(cmark_node* node, int depth) {
-    for (cmark_node* child = cmark_node_first_child(node); child != nullptr; child = cmark_node_next(child)) render(child, depth + 1);
+    for (cmark_node* child = cmark_node_first_child(node); child != nullptr; child = cmark_node_next(child))
+      render(child, depth + 1);
   }
 
   void element(std::string_view tag, cmark_node* node, int depth, std::string_view after = "") {
@@ -118,7 +120,8 @@ class Renderer {
 
   void paragraph(cmark_node* node, int depth) {
     cmark_node* item = cmark_node_parent(node);
-    const bool tight = item != nullptr && kind_of(item) == MarkdownKind::item && cmark_node_get_list_tight(cmark_node_parent(item));
+    const bool tight =
+        item != nullptr && kind_of(item) == MarkdownKind::item && cmark_node_get_list_tight(cmark_node_parent(item));
     if (!tight) return element("p", node, depth, "\n");
     children(node, depth);
     if (cmark_node_next(node) != nullptr) out_.html += '\n';
@@ -184,7 +187,8 @@ class Renderer {
     if (!target) {
       children(node, depth);
       // A plain-text source keeps its address to read; anything else is not worth showing.
-      if (lower_ascii(url.substr(0, 7)) == "http://" && url.size() <= kUrlBytesMax && plain_text_of(node) != url) text(fmt::format(" ({})", url));
+      if (lower_ascii(url.substr(0, 7)) == "http://" && url.size() <= kUrlBytesMax && plain_text_of(node) != url)
+        text(fmt::format(" ({})", url));
       return;
     }
     const bool inside = target->front() == '#';
@@ -226,7 +230,8 @@ std::string markdown_to_text(std::string_view markdown) {
   };
   const std::unique_ptr<cmark_iter, IterDeleter> iter(cmark_iter_new(tree.get()));
   std::string text;
-  for (cmark_event_type event = cmark_iter_next(iter.get()); event != CMARK_EVENT_DONE; event = cmark_iter_next(iter.get())) {
+  for (cmark_event_type event = cmark_iter_next(iter.get()); event != CMARK_EVENT_DONE;
+       event = cmark_iter_next(iter.get())) {
     cmark_node* node = cmark_iter_get_node(iter.get());
     if (event != CMARK_EVENT_ENTER || !is_leaf_block(kind_of(node))) continue;
     if (const std::string block = plain_text_of(node); !block.empty()) text += block + '\n';

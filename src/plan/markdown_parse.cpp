@@ -1,12 +1,12 @@
 #include "plan/markdown_parse.hpp"
 
-#include <cmark-gfm-core-extensions.h>
-#include <cmark-gfm-extension_api.h>
-
 #include <algorithm>
 #include <array>
 #include <mutex>
 #include <utility>
+
+#include <cmark-gfm-core-extensions.h>
+#include <cmark-gfm-extension_api.h>
 
 #include "base/text.hpp"
 #include "plan/markdown.hpp"
@@ -151,7 +151,8 @@ std::string plain_text_of(cmark_node* node) {
   };
   const std::unique_ptr<cmark_iter, IterDeleter> iter(cmark_iter_new(node));
   std::string text;
-  for (cmark_event_type event = cmark_iter_next(iter.get()); event != CMARK_EVENT_DONE; event = cmark_iter_next(iter.get())) {
+  for (cmark_event_type event = cmark_iter_next(iter.get()); event != CMARK_EVENT_DONE;
+       event = cmark_iter_next(iter.get())) {
     if (event != CMARK_EVENT_ENTER) continue;
     cmark_node* current = cmark_iter_get_node(iter.get());
     switch (kind_of(current)) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cmark-gfm.h>
-
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <cmark-gfm.h>
 
 namespace planexe::plan {
 
@@ -19,8 +19,29 @@ MarkdownTree parse_markdown(std::string_view markdown);
 
 /// What a node is; the extension's types have no constants.
 enum class MarkdownKind {
-  document, block_quote, list, item, code_block, html_block, paragraph, heading, rule, text, soft_break, line_break,
-  code, html_inline, emphasis, strong, link, image, table, table_header, table_row, table_cell, other
+  document,
+  block_quote,
+  list,
+  item,
+  code_block,
+  html_block,
+  paragraph,
+  heading,
+  rule,
+  text,
+  soft_break,
+  line_break,
+  code,
+  html_inline,
+  emphasis,
+  strong,
+  link,
+  image,
+  table,
+  table_header,
+  table_row,
+  table_cell,
+  other
 };
 MarkdownKind kind_of(cmark_node* node);
 

@@ -1,9 +1,9 @@
 #include "plan/money.hpp"
 
-#include <re2/re2.h>
-
 #include <cstdlib>
 #include <map>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 

@@ -1,11 +1,12 @@
 #include "plan/quality.hpp"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <algorithm>
 #include <set>
 #include <utility>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 #include "plan/builtins/common.hpp"
@@ -79,7 +80,8 @@ class Assessor {
         known_figures_.insert(std::to_string(row.duration_days));
         if (row.estimate) known_figures_.insert({std::to_string(row.estimate->min), std::to_string(row.estimate->max)});
       }
-      known_figures_.insert({std::to_string(context_.schedule->lengths.critical_days), std::to_string(context_.schedule->lengths.chained_days)});
+      known_figures_.insert({std::to_string(context_.schedule->lengths.critical_days),
+                             std::to_string(context_.schedule->lengths.chained_days)});
     }
     for (const Prepared& section : prepared_) {
       std::set<std::string> here;
@@ -101,7 +103,8 @@ class Assessor {
     if (!prepared.section->prose) return quality;
     quality.words = static_cast<int>(words_of(prepared.text).size());
     quality.length = length_against_norm(quality.id, quality.words);
-    for (std::size_t i = 0; i < prepared.sentences.size(); ++i) sentence(prepared.sentences[i], prepared.figures[i], quality);
+    for (std::size_t i = 0; i < prepared.sentences.size(); ++i)
+      sentence(prepared.sentences[i], prepared.figures[i], quality);
     references(prepared, quality);
     quality.opener_share = repeated_opener_percent(prepared.section->markdown);
     quality.classes = one_sided_classes(prepared.section->markdown);
@@ -123,10 +126,13 @@ class Assessor {
       quality.figures_with_basis += basis ? 1 : 0;
     }
     for (const BannedHit& hit : banned_hits(text, banned_, banned_statements_)) {
-      if (hit.mention) ++quality.banned_mentions;
-      else quality.banned_uses.push_back(cut_code_points(hit.sentence, 200));
+      if (hit.mention)
+        ++quality.banned_mentions;
+      else
+        quality.banned_uses.push_back(cut_code_points(hit.sentence, 200));
     }
-    if (words.size() >= kDuplicateWordsMin && !seen_sentences_.insert(normalize_name(text)).second) ++quality.duplicates;
+    if (words.size() >= kDuplicateWordsMin && !seen_sentences_.insert(normalize_name(text)).second)
+      ++quality.duplicates;
     dates(text, quality);
   }
 
@@ -155,16 +161,21 @@ class Assessor {
     const auto add = [&](bool condition, std::string text) {
       if (condition) quality.attention.push_back(std::move(text));
     };
-    add(!quality.banned_uses.empty(), fmt::format("Uses a banned word: “{}”", quality.banned_uses.empty() ? "" : quality.banned_uses.front()));
-    add(!quality.unresolved.empty(), fmt::format("Refers to {}, which no section defines.", fmt::join(quality.unresolved, ", ")));
-    add(!quality.dates_outside.empty(), fmt::format("Dates outside the plan: {}.", fmt::join(quality.dates_outside, ", ")));
+    add(!quality.banned_uses.empty(),
+        fmt::format("Uses a banned word: “{}”", quality.banned_uses.empty() ? "" : quality.banned_uses.front()));
+    add(!quality.unresolved.empty(),
+        fmt::format("Refers to {}, which no section defines.", fmt::join(quality.unresolved, ", ")));
+    add(!quality.dates_outside.empty(),
+        fmt::format("Dates outside the plan: {}.", fmt::join(quality.dates_outside, ", ")));
     add(quality.sentences >= kSentencesMin && quality.specific * 100 < quality.sentences * kSpecificPercentMin,
         "Few sentences name anything of this plan.");
     add(quality.duplicates * 20 > quality.sentences && quality.duplicates >= 3,
         fmt::format("{} sentences stand elsewhere in the report.", quality.duplicates));
-    add(quality.opener_share >= kOpenerPercentMax, fmt::format("{} % of the items begin with the same words.", quality.opener_share));
+    add(quality.opener_share >= kOpenerPercentMax,
+        fmt::format("{} % of the items begin with the same words.", quality.opener_share));
     for (const ClassShare& share : quality.classes)
-      quality.attention.push_back(fmt::format("{}: {} of {} are “{}”.", share.field, share.count, share.total, share.value));
+      quality.attention.push_back(
+          fmt::format("{}: {} of {} are “{}”.", share.field, share.count, share.total, share.value));
   }
 
   std::vector<LimitQuality> assess_limits(const std::vector<SectionQuality>& sections) const {
@@ -185,7 +196,8 @@ class Assessor {
     std::size_t uses = 0;
     for (const SectionQuality& section : sections) uses += section.banned_uses.size();
     quality.verdict = uses == 0 ? "kept" : "broken";
-    quality.detail = uses == 0 ? "No section uses a banned word." : fmt::format("Sentences that use a banned word: {}.", uses);
+    quality.detail =
+        uses == 0 ? "No section uses a banned word." : fmt::format("Sentences that use a banned word: {}.", uses);
   }
 
   void horizon_limit(LimitQuality& quality) const {
@@ -194,16 +206,20 @@ class Assessor {
       if (statement.quote != quality.quote || !statement.target) continue;
       const int late = days_between(*statement.target, context_.schedule->lengths.finish_date);
       quality.verdict = late > 0 ? "broken" : "kept";
-      quality.detail = late > 0 ? fmt::format("The computed finish {} is {} days after {}.", format_date(context_.schedule->lengths.finish_date), late,
-                                              format_date(*statement.target))
-                                : fmt::format("The computed finish {} is not after {}.", format_date(context_.schedule->lengths.finish_date),
-                                              format_date(*statement.target));
+      quality.detail =
+          late > 0
+              ? fmt::format("The computed finish {} is {} days after {}.",
+                            format_date(context_.schedule->lengths.finish_date), late, format_date(*statement.target))
+              : fmt::format("The computed finish {} is not after {}.",
+                            format_date(context_.schedule->lengths.finish_date), format_date(*statement.target));
     }
   }
 
   void place_limit(const std::string& value, LimitQuality& quality) const {
     const std::string place = normalize_name(value.empty() ? quality.quote : value);
-    const auto names_it = [&](const Prepared& section) { return normalize_name(section.text).find(place) != std::string::npos; };
+    const auto names_it = [&](const Prepared& section) {
+      return normalize_name(section.text).find(place) != std::string::npos;
+    };
     const auto count = std::ranges::count_if(prepared_, names_it);
     quality.verdict = count > 0 ? "kept" : "broken";
     quality.detail = count == 0 ? "No section names it." : fmt::format("Sections that name it: {}.", count);
@@ -216,9 +232,11 @@ class Assessor {
     int larger = 0;
     for (const Prepared& section : prepared_)
       for (const std::string& sentence : section.sentences)
-        for (const Money& money : money_in(sentence)) larger += money.currency == budget->currency && money.amount > budget->amount * 1.0001 ? 1 : 0;
-    quality.detail = larger == 0 ? fmt::format("No sum in {} is larger.", budget->currency)
-                                 : fmt::format("{} sums in {} are larger; see whether they are costs.", larger, budget->currency);
+        for (const Money& money : money_in(sentence))
+          larger += money.currency == budget->currency && money.amount > budget->amount * 1.0001 ? 1 : 0;
+    quality.detail =
+        larger == 0 ? fmt::format("No sum in {} is larger.", budget->currency)
+                    : fmt::format("{} sums in {} are larger; see whether they are costs.", larger, budget->currency);
   }
 
   const QualityContext& context_;

@@ -1,9 +1,9 @@
 #include "plan/quality_parts.hpp"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <map>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 #include "plan/sentences.hpp"
@@ -20,13 +20,25 @@ struct Norm {
   int high;
 };
 
-// Words per section: half the smallest to twice the largest of three complete plans, rounded; expert reviews and documents
-// grow with their number.
+// Words per section: half the smallest to twice the largest of three complete plans, rounded; expert reviews and
+// documents grow with their number.
 constexpr Norm kNorms[] = {
-    {"executive-summary", 200, 800},    {"pitch", 180, 1000},          {"project-plan", 350, 1800},     {"strategic-decisions", 500, 4000},
-    {"scenarios", 400, 2000},           {"assumptions", 1500, 7000},   {"governance", 1800, 7500},      {"related-resources", 400, 2200},
-    {"data-collection", 700, 5000},     {"documents", 1500, 16000},    {"swot", 400, 2000},             {"team", 1000, 5000},
-    {"expert-criticism", 1200, 20000},  {"review-plan", 800, 8000},    {"questions-answers", 700, 3000}, {"premortem", 1000, 7000},
+    {"executive-summary", 200, 800},
+    {"pitch", 180, 1000},
+    {"project-plan", 350, 1800},
+    {"strategic-decisions", 500, 4000},
+    {"scenarios", 400, 2000},
+    {"assumptions", 1500, 7000},
+    {"governance", 1800, 7500},
+    {"related-resources", 400, 2200},
+    {"data-collection", 700, 5000},
+    {"documents", 1500, 16000},
+    {"swot", 400, 2000},
+    {"team", 1000, 5000},
+    {"expert-criticism", 1200, 20000},
+    {"review-plan", 800, 8000},
+    {"questions-answers", 700, 3000},
+    {"premortem", 1000, 7000},
 };
 
 // A block's text without list marks, table bars and a leading label.
@@ -57,7 +69,8 @@ struct Counter {
 
 bool is_class(std::string_view value) {
   // An empty field is no verdict.
-  static const std::set<std::string, std::less<>> empty = {"none", "n/a", "na", "no", "null", "not applicable", "unknown"};
+  static const std::set<std::string, std::less<>> empty = {"none",           "n/a",    "na", "no", "null",
+                                                           "not applicable", "unknown"};
   if (empty.contains(normalize_name(value))) return false;
   const std::size_t words = words_of(value).size();
   return words >= 1 && words <= 4 && value.find_first_of("0123456789") == std::string_view::npos;
@@ -65,7 +78,8 @@ bool is_class(std::string_view value) {
 
 void add_one_sided(const std::string& field, const Counter& counter, std::vector<ClassShare>& shares) {
   const auto [value, count] = counter.most();
-  if (counter.total >= kValuesMin && count * 100 >= counter.total * kOneClassPercent) shares.push_back({field, value, count, counter.total});
+  if (counter.total >= kValuesMin && count * 100 >= counter.total * kOneClassPercent)
+    shares.push_back({field, value, count, counter.total});
 }
 
 std::vector<std::string> cells_of(std::string_view line) {
@@ -99,9 +113,7 @@ std::size_t read_table(const std::vector<std::string_view>& lines, std::size_t a
 
 }  // namespace
 
-std::string id_prefix(std::string_view id) {
-  return std::string(id.substr(0, id.find_first_of("0123456789")));
-}
+std::string id_prefix(std::string_view id) { return std::string(id.substr(0, id.find_first_of("0123456789"))); }
 
 void collect_defined_ids(std::string_view markdown, std::set<std::string>& ids) {
   static const RE2 pattern(R"(^[\s#>*+|_\-]*(?:\d+[.)]\s*)?(?:[\pL ]{0,30}:\s*)?[*_`(\[]*([A-Z]{1,2}\d{1,3})\b)");
@@ -148,7 +160,7 @@ std::vector<ClassShare> one_sided_classes(std::string_view markdown) {
 bool marks_assumption(std::string_view sentence) {
   static const RE2 pattern(
       R"((?i)(\bassum|\bestimat|\bapprox|\babout\b|\baround\b|\broughly\b|\bverify\b|\bbetween\b|\blikely\b|\bhypoth|\bschätz|\bannahm|\bestim|\bsuppos|\benviron\b|\bantag|\bskøn|≈|~|假设|约|\d\s?(?:-|–|to|bis|à)\s?\d))");
-  return RE2::PartialMatch(re2::StringPiece(sentence.data(), sentence.size()), pattern);
+  return RE2::PartialMatch(without_dates(sentence), pattern);
 }
 
 std::string length_against_norm(std::string_view section_id, int words) {

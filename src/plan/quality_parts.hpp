@@ -15,8 +15,8 @@ std::string id_prefix(std::string_view id);
 /// Ids that begin a heading, a list item, a table row or a labelled line: there the thing they name is defined.
 void collect_defined_ids(std::string_view markdown, std::set<std::string>& ids);
 
-/// Percent of list items and paragraphs that begin with the most common three words; labels ("**Owner:**") do not count.
-/// 0 below six blocks.
+/// Percent of list items and paragraphs that begin with the most common three words; labels ("**Owner:**") do not
+/// count. 0 below six blocks.
 int repeated_opener_percent(std::string_view markdown);
 
 /// Labelled fields ("**Severity:** High") and table columns with at least six short values, nine tenths of them equal.

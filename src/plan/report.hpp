@@ -35,15 +35,15 @@ struct ReportSource {
 
 /// One section as data, for the JSON report and the assembled document.
 struct ReportSection {
-  std::string id;            ///< anchor in the HTML: "executive-summary"
+  std::string id;  ///< anchor in the HTML: "executive-summary"
   std::string title;
-  std::string stage;         ///< phase key of its task
+  std::string stage;  ///< phase key of its task
   std::string task_key;
   std::string filename;      ///< artefact that the content comes from
   std::string content_type;  ///< "markdown" or "json"
   std::string content;       ///< "" when missing
   bool present = false;
-  std::string gap;           ///< one sentence when missing
+  std::string gap;  ///< one sentence when missing
 };
 
 struct Report {

@@ -77,24 +77,27 @@ Notice horizon_notice(const Schedule& schedule) {
       break;
     case HorizonResult::unclear:
       notice.verdict = "Unclear";
-      notice.text = fmt::format("“{}” names no date that can be compared. The computed finish is {}.", horizon.quote, finish);
+      notice.text =
+          fmt::format("“{}” names no date that can be compared. The computed finish is {}.", horizon.quote, finish);
       break;
     case HorizonResult::fits:
       notice.verdict = "Fits";
-      notice.text = fmt::format("The computed finish {} is {} before {} (“{}”).", finish, days_text(-horizon.distance_days),
-                                format_date(*horizon.target), horizon.quote);
-      if (horizon.distance_days == 0) notice.text = fmt::format("The computed finish is the stated end, {} (“{}”).", finish, horizon.quote);
+      notice.text = fmt::format("The computed finish {} is {} before {} (“{}”).", finish,
+                                days_text(-horizon.distance_days), format_date(*horizon.target), horizon.quote);
+      if (horizon.distance_days == 0)
+        notice.text = fmt::format("The computed finish is the stated end, {} (“{}”).", finish, horizon.quote);
       break;
     case HorizonResult::overshoots:
       notice.verdict = fmt::format("{} late", days_text(horizon.distance_days));
-      notice.text = fmt::format("The computed finish is {}; “{}” is {}.", finish, horizon.quote, format_date(*horizon.target));
+      notice.text =
+          fmt::format("The computed finish is {}; “{}” is {}.", finish, horizon.quote, format_date(*horizon.target));
       notice.alert = true;
       break;
   }
   if (schedule.coverage.answered * 2 >= schedule.coverage.tasks) return notice;
   if (horizon.result == HorizonResult::fits) notice.verdict = "Fits, with doubt";
-  notice.text += fmt::format(" Only {} of {} tasks say what they wait for, so the real end may be much later.", schedule.coverage.answered,
-                             schedule.coverage.tasks);
+  notice.text += fmt::format(" Only {} of {} tasks say what they wait for, so the real end may be much later.",
+                             schedule.coverage.answered, schedule.coverage.tasks);
   return notice;
 }
 
@@ -105,7 +108,8 @@ std::optional<Notice> limits_notice(const ReportValues& values) {
     const std::string quote = trim(text(limit, "quote"));
     if (!quote.empty()) quotes += fmt::format("{}“{}”", quotes.empty() ? "" : ", ", quote);
   }
-  return Notice{"Stated limits", std::to_string(values.limits.get_array().size()), quotes, " <a href=\"#quality\">Kept?</a>", false};
+  return Notice{"Stated limits", std::to_string(values.limits.get_array().size()), quotes,
+                " <a href=\"#quality\">Kept?</a>", false};
 }
 
 // Parts that exist but lack items, by the states of their tasks.
@@ -117,8 +121,11 @@ std::string degraded_parts(const ReportSource& source, const std::vector<ReportS
     const auto section = std::ranges::find(sections, std::string_view(key), &ReportSection::task_key);
     std::string name(std::string_view(key.data(), key.size()));
     std::ranges::replace(name, '_', ' ');
-    const std::string label = section == sections.end() ? escape_html(name) : fmt::format("<a href=\"#{}\">{}</a>", section->id, escape_html(section->title));
-    html += fmt::format("{}{}{}", html.empty() ? "" : ", ", label, missing > 0 ? fmt::format(" ({} left out)", missing) : "");
+    const std::string label = section == sections.end()
+                                  ? escape_html(name)
+                                  : fmt::format("<a href=\"#{}\">{}</a>", section->id, escape_html(section->title));
+    html += fmt::format("{}{}{}", html.empty() ? "" : ", ", label,
+                        missing > 0 ? fmt::format(" ({} left out)", missing) : "");
   }
   return html;
 }
@@ -132,7 +139,11 @@ Notice completeness_notice(const ReportSource& source, const std::vector<ReportS
     gaps += fmt::format("{}<a href=\"#{}\">{}</a>", gaps.empty() ? "" : ", ", section.id, escape_html(section.title));
   }
   const std::string degraded = degraded_parts(source, sections);
-  Notice notice{"Completeness", missing == 0 ? "Complete" : missing == 1 ? "1 section missing" : fmt::format("{} sections missing", missing), "", gaps, missing > 0};
+  Notice notice{"Completeness",
+                missing == 0   ? "Complete"
+                : missing == 1 ? "1 section missing"
+                               : fmt::format("{} sections missing", missing),
+                "", gaps, missing > 0};
   if (missing > 0) notice.more_html += ".";
   if (!degraded.empty()) notice.more_html += fmt::format(" Incomplete: {}.", degraded);
   if (missing == 0 && degraded.empty()) notice.text = fmt::format("All {} sections are there.", sections.size());
@@ -141,13 +152,15 @@ Notice completeness_notice(const ReportSource& source, const std::vector<ReportS
 
 std::string rehearsal_html(const ReportSource& source) {
   if (!get_bool(source.plan, "rehearsal").value_or(false)) return {};
-  return "<p class=\"rehearsal\"><strong>This is a rehearsal.</strong> No language model was asked: the texts come from a built-in example and say "
+  return "<p class=\"rehearsal\"><strong>This is a rehearsal.</strong> No language model was asked: the texts come "
+         "from a built-in example and say "
          "nothing about this prompt. Configure a model and run the plan again before you use it.</p>\n";
 }
 
 }  // namespace
 
-std::string notices_html(const ReportSource& source, const ReportValues& values, const std::vector<ReportSection>& sections) {
+std::string notices_html(const ReportSource& source, const ReportValues& values,
+                         const std::vector<ReportSection>& sections) {
   std::vector<Notice> notices;
   if (auto gate = gate_notice(source)) notices.push_back(*std::move(gate));
   if (auto recommendation = recommendation_notice(source)) notices.push_back(*std::move(recommendation));
@@ -156,8 +169,9 @@ std::string notices_html(const ReportSource& source, const ReportValues& values,
   notices.push_back(completeness_notice(source, sections));
   std::string html = rehearsal_html(source) + "<dl class=\"notices\">\n";
   for (const Notice& notice : notices)
-    html += fmt::format("<div{}><dt>{}</dt><dd><strong>{}</strong> <span>{}{}</span></dd></div>\n", notice.alert ? " class=\"alert\"" : "", notice.label,
-                        escape_html(notice.verdict), escape_html(notice.text), notice.more_html);
+    html += fmt::format("<div{}><dt>{}</dt><dd><strong>{}</strong> <span>{}{}</span></dd></div>\n",
+                        notice.alert ? " class=\"alert\"" : "", notice.label, escape_html(notice.verdict),
+                        escape_html(notice.text), notice.more_html);
   return html + "</dl>\n";
 }
 

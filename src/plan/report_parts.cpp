@@ -18,9 +18,12 @@ class WbsView {
   }
 
   std::string html(const Wbs& wbs) {
-    out_ = fmt::format("<p class=\"lead\"><strong>{}</strong>{}</p>\n", escape_html(wbs.root.title),
-                       wbs.root.final_deliverable.empty() ? "" : fmt::format(": {}", escape_html(wbs.root.final_deliverable)));
-    out_ += "<p class=\"w-tools\" hidden><button type=\"button\" data-wbs=\"open\">Unfold all</button> <button type=\"button\" data-wbs=\"close\">Fold all</button></p>\n";
+    out_ = fmt::format(
+        "<p class=\"lead\"><strong>{}</strong>{}</p>\n", escape_html(wbs.root.title),
+        wbs.root.final_deliverable.empty() ? "" : fmt::format(": {}", escape_html(wbs.root.final_deliverable)));
+    out_ +=
+        "<p class=\"w-tools\" hidden><button type=\"button\" data-wbs=\"open\">Unfold all</button> <button "
+        "type=\"button\" data-wbs=\"close\">Fold all</button></p>\n";
     out_ += "<div class=\"wbs\">\n";
     for (const WbsNode& phase : wbs.root.children) node(phase, true);
     return std::move(out_) + "</div>\n";
@@ -31,12 +34,14 @@ class WbsView {
     const auto row = rows_.find(node.id);
     if (row == rows_.end()) return {};
     const Activity& activity = *row->second;
-    return fmt::format("<span class=\"w-dates{}\">{} to {}, {}</span>", activity.critical ? " crit" : "", format_date(activity.start_date),
-                       format_date(activity.finish_date), days_text(activity.duration_days));
+    return fmt::format("<span class=\"w-dates{}\">{} to {}, {}</span>", activity.critical ? " crit" : "",
+                       format_date(activity.start_date), format_date(activity.finish_date),
+                       days_text(activity.duration_days));
   }
 
   void label(const WbsNode& node) {
-    out_ += fmt::format("<span class=\"w-title\"><span class=\"ref\">{}</span> {}</span>", node.ref, escape_html(node.title));
+    out_ += fmt::format("<span class=\"w-title\"><span class=\"ref\">{}</span> {}</span>", node.ref,
+                        escape_html(node.title));
     if (node.level != kWbsSubtask) out_ += dates(node);
   }
 
@@ -62,7 +67,8 @@ class WbsView {
     if (!node.details.empty()) out_ += fmt::format("<p class=\"w-text\">{}</p>", escape_html(node.details));
     if (!node.resources.empty()) {
       out_ += "<p class=\"muted\">Needs: ";
-      for (std::size_t i = 0; i < node.resources.size(); ++i) out_ += fmt::format("{}{}", i > 0 ? ", " : "", escape_html(node.resources[i]));
+      for (std::size_t i = 0; i < node.resources.size(); ++i)
+        out_ += fmt::format("{}{}", i > 0 ? ", " : "", escape_html(node.resources[i]));
       out_ += "</p>";
     }
     out_ += "</div>\n";
@@ -74,9 +80,7 @@ class WbsView {
 
 }  // namespace
 
-std::string wbs_html(const Wbs& wbs, const Schedule* schedule) {
-  return WbsView(schedule).html(wbs);
-}
+std::string wbs_html(const Wbs& wbs, const Schedule* schedule) { return WbsView(schedule).html(wbs); }
 
 std::string questions_html(const json::value& raw) {
   std::string html;
@@ -89,12 +93,16 @@ std::string questions_html(const json::value& raw) {
     MarkdownOptions options;
     options.id_prefix = fmt::format("qa{}", number);
     options.top_heading = 5;
-    html += fmt::format("<div class=\"qa\"><h3 id=\"qa-{0}\">{0}. {1}</h3>\n{2}", number, escape_html(question), render_markdown(answer, options).html);
-    if (const std::string why = trim(text(pair, "rationale")); !why.empty()) html += fmt::format("<p class=\"muted why\">{}</p>\n", escape_html(why));
+    html += fmt::format("<div class=\"qa\"><h3 id=\"qa-{0}\">{0}. {1}</h3>\n{2}", number, escape_html(question),
+                        render_markdown(answer, options).html);
+    if (const std::string why = trim(text(pair, "rationale")); !why.empty())
+      html += fmt::format("<p class=\"muted why\">{}</p>\n", escape_html(why));
     html += "</div>\n";
   }
   const std::string summary = trim(text(raw, "summary"));
-  if (number > 0 && !summary.empty()) html += fmt::format("<h3 id=\"qa-summary\">Summary</h3>\n{}", render_markdown(summary, {.id_prefix = "qa-s", .top_heading = 4, .drop_title = ""}).html);
+  if (number > 0 && !summary.empty())
+    html += fmt::format("<h3 id=\"qa-summary\">Summary</h3>\n{}",
+                        render_markdown(summary, {.id_prefix = "qa-s", .top_heading = 4, .drop_title = ""}).html);
   return html;
 }
 

@@ -16,24 +16,41 @@ namespace {
 using enum SectionKind;
 
 constexpr std::array<SectionSpec, 20> kSections{{
-    {"executive-summary", "Executive Summary", markdown, "executive_summary", "reporting", "executive_summary.markdown", "025-2-executive_summary.md"},
-    {"gantt-overview", "Gantt Overview", gantt_overview, "create_schedule", "scheduling", "create_schedule.schedule", "026-4-schedule.json"},
-    {"gantt-interactive", "Gantt Interactive", gantt_chart, "create_schedule", "scheduling", "create_schedule.schedule", "026-4-schedule.json"},
-    {"pitch", "Pitch", markdown, "convert_pitch_to_markdown", "reporting", "convert_pitch_to_markdown.markdown", "020-3-pitch.md"},
-    {"project-plan", "Project Plan", markdown, "project_plan", "project_planning", "project_plan.markdown", "005-2-project_plan.md"},
-    {"strategic-decisions", "Strategic Decisions", markdown, "strategic_decisions_markdown", "strategic_planning", "strategic_decisions_markdown.markdown", "002-14-strategic_decisions.md"},
-    {"scenarios", "Scenarios", markdown, "scenarios_markdown", "scenario_planning", "scenarios_markdown.markdown", "002-19-scenarios.md"},
-    {"assumptions", "Assumptions", markdown, "consolidate_assumptions_markdown", "assumption_management", "consolidate_assumptions_markdown.full", "003-10-consolidate_assumptions_full.md"},
-    {"governance", "Governance", markdown, "consolidate_governance", "governance", "consolidate_governance.markdown", "006-13-consolidate_governance.md"},
-    {"related-resources", "Related Resources", markdown, "related_resources", "resource_planning", "related_resources.markdown", "007-8-related_resources.md"},
-    {"data-collection", "Data Collection", markdown, "data_collection", "documentation", "data_collection.markdown", "017-2-data_collection.md"},
-    {"documents", "Documents to Create and Find", markdown, "markdown_with_documents_to_create_and_find", "documentation", "markdown_with_documents_to_create_and_find.markdown", "017-15-documents_to_create_and_find.md"},
-    {"swot", "SWOT Analysis", markdown, "swot_analysis", "resource_planning", "swot_analysis.markdown", "014-2-swot_analysis.md"},
+    {"executive-summary", "Executive Summary", markdown, "executive_summary", "reporting", "executive_summary.markdown",
+     "025-2-executive_summary.md"},
+    {"gantt-overview", "Gantt Overview", gantt_overview, "create_schedule", "scheduling", "create_schedule.schedule",
+     "026-4-schedule.json"},
+    {"gantt-interactive", "Gantt Interactive", gantt_chart, "create_schedule", "scheduling", "create_schedule.schedule",
+     "026-4-schedule.json"},
+    {"pitch", "Pitch", markdown, "convert_pitch_to_markdown", "reporting", "convert_pitch_to_markdown.markdown",
+     "020-3-pitch.md"},
+    {"project-plan", "Project Plan", markdown, "project_plan", "project_planning", "project_plan.markdown",
+     "005-2-project_plan.md"},
+    {"strategic-decisions", "Strategic Decisions", markdown, "strategic_decisions_markdown", "strategic_planning",
+     "strategic_decisions_markdown.markdown", "002-14-strategic_decisions.md"},
+    {"scenarios", "Scenarios", markdown, "scenarios_markdown", "scenario_planning", "scenarios_markdown.markdown",
+     "002-19-scenarios.md"},
+    {"assumptions", "Assumptions", markdown, "consolidate_assumptions_markdown", "assumption_management",
+     "consolidate_assumptions_markdown.full", "003-10-consolidate_assumptions_full.md"},
+    {"governance", "Governance", markdown, "consolidate_governance", "governance", "consolidate_governance.markdown",
+     "006-13-consolidate_governance.md"},
+    {"related-resources", "Related Resources", markdown, "related_resources", "resource_planning",
+     "related_resources.markdown", "007-8-related_resources.md"},
+    {"data-collection", "Data Collection", markdown, "data_collection", "documentation", "data_collection.markdown",
+     "017-2-data_collection.md"},
+    {"documents", "Documents to Create and Find", markdown, "markdown_with_documents_to_create_and_find",
+     "documentation", "markdown_with_documents_to_create_and_find.markdown", "017-15-documents_to_create_and_find.md"},
+    {"swot", "SWOT Analysis", markdown, "swot_analysis", "resource_planning", "swot_analysis.markdown",
+     "014-2-swot_analysis.md"},
     {"team", "Team", markdown, "team_markdown", "resource_planning", "team_markdown.markdown", "013-team.md"},
-    {"expert-criticism", "Expert Criticism", markdown, "expert_review", "resource_planning", "expert_review.markdown", "016-2-expert_criticism.md"},
-    {"wbs", "Work Breakdown Structure", SectionKind::wbs, "wbs_project_level1_and_level2_and_level3", "work_breakdown", "wbs_project_level1_and_level2_and_level3.tree", "023-3-wbs_project_level1_and_level2_and_level3.json"},
-    {"review-plan", "Review Plan", markdown, "review_plan", "reporting", "review_plan.markdown", "024-2-review_plan.md"},
-    {"questions-answers", "Questions & Answers", questions, "questions_and_answers", "reporting", "questions_and_answers.raw", "027-1-questions_and_answers_raw.json"},
+    {"expert-criticism", "Expert Criticism", markdown, "expert_review", "resource_planning", "expert_review.markdown",
+     "016-2-expert_criticism.md"},
+    {"wbs", "Work Breakdown Structure", SectionKind::wbs, "wbs_project_level1_and_level2_and_level3", "work_breakdown",
+     "wbs_project_level1_and_level2_and_level3.tree", "023-3-wbs_project_level1_and_level2_and_level3.json"},
+    {"review-plan", "Review Plan", markdown, "review_plan", "reporting", "review_plan.markdown",
+     "024-2-review_plan.md"},
+    {"questions-answers", "Questions & Answers", questions, "questions_and_answers", "reporting",
+     "questions_and_answers.raw", "027-1-questions_and_answers_raw.json"},
     {"premortem", "Premortem", markdown, "premortem", "reporting", "premortem.markdown", "028-2-premortem.md"},
     {"initial-prompt", "Initial Prompt Vetted", prompt, "setup", "setup", "plan.prompt", "001-2-plan.txt"},
 }};
@@ -62,9 +79,11 @@ void render_prompt(const ReportSource& source, RenderedSection& out) {
     out.html += fmt::format("<h3 id=\"{}\">{}</h3>\n{}", id, title, html);
     out.headings.push_back({3, std::string(id), std::string(title)});
   };
-  const auto document = [&](std::string_view id, std::string_view title, std::string_view key, std::string_view reference) {
+  const auto document = [&](std::string_view id, std::string_view title, std::string_view key,
+                            std::string_view reference) {
     const std::string body = read_text(source, reference);
-    if (trim(body).empty()) return part(id, title, fmt::format("<p class=\"gap\">{}</p>\n", escape_html(gap_sentence(source, title, key))));
+    if (trim(body).empty())
+      return part(id, title, fmt::format("<p class=\"gap\">{}</p>\n", escape_html(gap_sentence(source, title, key))));
     MarkdownOptions options;
     options.id_prefix = id;
     options.top_heading = 4;
@@ -98,7 +117,8 @@ void render_one(const ReportSource& source, const ReportValues& values, Rendered
 }
 
 bool is_json_kind(SectionKind kind) {
-  return kind == SectionKind::gantt_overview || kind == SectionKind::gantt_chart || kind == SectionKind::wbs || kind == SectionKind::questions;
+  return kind == SectionKind::gantt_overview || kind == SectionKind::gantt_chart || kind == SectionKind::wbs ||
+         kind == SectionKind::questions;
 }
 
 // Whether the value can be shown at all: damaged JSON is a gap, not an error of the whole report.
@@ -131,8 +151,9 @@ ReportSection section_of(const ReportSource& source, const ReportValues& values,
   if (section.present) {
     section.content = value.is_string() ? std::string(std::string_view(value.get_string())) : to_json(value);
   } else {
-    section.gap = value.is_null() ? gap_sentence(source, spec.title, spec.task_key)
-                                  : fmt::format("{} cannot be shown: the stored result is damaged or empty.", spec.title);
+    section.gap = value.is_null()
+                      ? gap_sentence(source, spec.title, spec.task_key)
+                      : fmt::format("{} cannot be shown: the stored result is damaged or empty.", spec.title);
   }
   return section;
 }
@@ -145,7 +166,8 @@ std::span<const ReportArtefact> report_artefacts() {
   static const std::vector<ReportArtefact> all = [] {
     std::vector<ReportArtefact> list(std::begin(kOthers), std::end(kOthers));
     for (const SectionSpec& spec : kSections)
-      if (spec.kind != SectionKind::prompt && spec.kind != SectionKind::gantt_chart) list.push_back({spec.reference, spec.filename});
+      if (spec.kind != SectionKind::prompt && spec.kind != SectionKind::gantt_chart)
+        list.push_back({spec.reference, spec.filename});
     return list;
   }();
   return all;
@@ -193,9 +215,12 @@ std::string gap_sentence(const ReportSource& source, std::string_view title, std
 
 ReportValues report_values(const ReportSource& source) {
   ReportValues values;
-  if (auto schedule = schedule_from_json(read_value(source, "create_schedule.schedule"))) values.schedule = *std::move(schedule);
-  if (auto wbs = wbs_from_json(read_value(source, "wbs_project_level1_and_level2_and_level3.tree"))) values.wbs = *std::move(wbs);
-  if (const json::value* limits = find(read_value(source, "identify_purpose.raw"), "stated_limits")) values.limits = *limits;
+  if (auto schedule = schedule_from_json(read_value(source, "create_schedule.schedule")))
+    values.schedule = *std::move(schedule);
+  if (auto wbs = wbs_from_json(read_value(source, "wbs_project_level1_and_level2_and_level3.tree")))
+    values.wbs = *std::move(wbs);
+  if (const json::value* limits = find(read_value(source, "identify_purpose.raw"), "stated_limits"))
+    values.limits = *limits;
   return values;
 }
 
@@ -206,7 +231,8 @@ std::vector<ReportSection> report_sections(const ReportSource& source) {
   return sections;
 }
 
-std::vector<RenderedSection> render_sections(const ReportSource& source, const ReportValues& values, const std::vector<ReportSection>& sections) {
+std::vector<RenderedSection> render_sections(const ReportSource& source, const ReportValues& values,
+                                             const std::vector<ReportSection>& sections) {
   std::vector<RenderedSection> rendered;
   for (std::size_t i = 0; i < sections.size(); ++i) {
     RenderedSection out;

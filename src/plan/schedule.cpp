@@ -24,7 +24,10 @@ constexpr std::array<std::pair<ActivityKind, std::string_view>, 4> kKinds{{
 class Builder {
  public:
   Builder(const ScheduleInput& input, EstimateSet estimates)
-      : input_(input), estimates_(std::move(estimates)), activities_(activities_of(input.wbs)), schedule_(input.calendar) {}
+      : input_(input),
+        estimates_(std::move(estimates)),
+        activities_(activities_of(input.wbs)),
+        schedule_(input.calendar) {}
 
   Schedule run() {
     CheckedLinks checked = check_links(input_.wbs, links_from_json(input_.dependencies));
@@ -46,7 +49,8 @@ class Builder {
  private:
   void solve(CheckedLinks& checked) {
     Network network;
-    for (const WbsNode* activity : activities_) network.durations.push_back(estimates_.by_id.at(activity->id).realistic);
+    for (const WbsNode* activity : activities_)
+      network.durations.push_back(estimates_.by_id.at(activity->id).realistic);
     network.links = checked.network;
     const CpmResult result = solve_network(network);
     for (std::size_t i = 0; i < checked.links.size(); ++i) checked.links[i].driving = result.driving[i];
@@ -59,7 +63,8 @@ class Builder {
   // Links that were dropped when the answers were joined are stored beside them.
   void add_earlier_rejections() {
     for (const json::value& link : list(input_.dependencies, "rejected_links"))
-      schedule_.rejected_links.push_back({text(link, "from"), text(link, "to"), link_type_from(text(link, "type")).value_or(LinkType::FS),
+      schedule_.rejected_links.push_back({text(link, "from"), text(link, "to"),
+                                          link_type_from(text(link, "type")).value_or(LinkType::FS),
                                           text(link, "reason")});
   }
 
@@ -176,9 +181,7 @@ class Builder {
 
 }  // namespace
 
-std::string_view to_string(ActivityKind kind) {
-  return kKinds[static_cast<std::size_t>(kind)].second;
-}
+std::string_view to_string(ActivityKind kind) { return kKinds[static_cast<std::size_t>(kind)].second; }
 
 std::optional<ActivityKind> activity_kind_from(std::string_view name) {
   for (const auto& [kind, text] : kKinds)

@@ -35,9 +35,9 @@ struct Activity {
 };
 
 struct ScheduleLengths {
-  int critical_days = 0;        ///< along the longest chain of links
-  int chained_days = 0;         ///< all tasks one after another: the pessimistic end
-  Date finish_date{};           ///< of the critical length
+  int critical_days = 0;  ///< along the longest chain of links
+  int chained_days = 0;   ///< all tasks one after another: the pessimistic end
+  Date finish_date{};     ///< of the critical length
   Date chained_finish_date{};
   bool operator==(const ScheduleLengths&) const = default;
 };
@@ -59,8 +59,8 @@ struct ScheduleCoverage {
 struct Schedule {
   explicit Schedule(Calendar plan_calendar) : calendar(std::move(plan_calendar)) {}
 
-  Calendar calendar;                  ///< its start is the project start
-  std::vector<Activity> activities;   ///< in WBS pre-order; the final milestone is last
+  Calendar calendar;                 ///< its start is the project start
+  std::vector<Activity> activities;  ///< in WBS pre-order; the final milestone is last
   std::vector<ScheduleLink> links;
   std::vector<RejectedLink> rejected_links;
   std::vector<std::string> critical_path;  ///< ids
@@ -74,11 +74,11 @@ struct Schedule {
 /// What a schedule is computed from.
 struct ScheduleInput {
   const Wbs& wbs;
-  const json::value& durations;      ///< 022-2
-  const json::value& dependencies;   ///< 021
+  const json::value& durations;     ///< 022-2
+  const json::value& dependencies;  ///< 021
   Calendar calendar;
-  json::value stated_limits;         ///< [{kind, quote, value}] or null
-  json::value intake;                ///< the intake form or null
+  json::value stated_limits;  ///< [{kind, quote, value}] or null
+  json::value intake;         ///< the intake form or null
 };
 
 /// Computes the schedule: links checked, critical path method over tasks, summaries, subtasks laid out inside their

@@ -38,7 +38,8 @@ void warn_if(std::vector<std::string>& warnings, bool condition, std::string tex
 }
 
 // A phase whose tasks take much longer than the phase was judged to take was misjudged on one of the two sides.
-void warn_about_phases(const Wbs& wbs, const Schedule& schedule, const EstimateSet& estimates, std::vector<std::string>& warnings) {
+void warn_about_phases(const Wbs& wbs, const Schedule& schedule, const EstimateSet& estimates,
+                       std::vector<std::string>& warnings) {
   for (const WbsNode& phase : wbs.root.children) {
     const auto estimate = estimates.by_id.find(phase.id);
     const Activity* row = find_activity(schedule, phase.id);
@@ -51,7 +52,8 @@ void warn_about_phases(const Wbs& wbs, const Schedule& schedule, const EstimateS
 
 }  // namespace
 
-ScheduleCoverage coverage_of(const Wbs& wbs, const std::vector<ScheduleLink>& links, const std::vector<std::string>& answered) {
+ScheduleCoverage coverage_of(const Wbs& wbs, const std::vector<ScheduleLink>& links,
+                             const std::vector<std::string>& answered) {
   ScheduleCoverage coverage;
   const std::set<std::string> answers(answered.begin(), answered.end());
   std::set<std::string> waiting;

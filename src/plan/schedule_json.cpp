@@ -27,7 +27,8 @@ json::object calendar_to_json(const Calendar& calendar) {
 }
 
 json::object activity_to_json(const Activity& row) {
-  json::object object{{"id", row.id}, {"parent_id", row.parent_id.empty() ? json::value(nullptr) : json::value(row.parent_id)}};
+  json::object object{{"id", row.id},
+                      {"parent_id", row.parent_id.empty() ? json::value(nullptr) : json::value(row.parent_id)}};
   if (!row.ref.empty()) object["ref"] = row.ref;
   object["level"] = row.level;
   object["kind"] = to_string(row.kind);
@@ -99,8 +100,8 @@ json::array links_to_json(const std::vector<ScheduleLink>& links) {
 json::array rejected_to_json(const std::vector<RejectedLink>& links) {
   json::array array;
   for (const RejectedLink& link : links)
-    array.push_back(json::object{
-        {"from", link.from}, {"to", link.to}, {"type", to_string(link.type)}, {"reason", link.reason}});
+    array.push_back(
+        json::object{{"from", link.from}, {"to", link.to}, {"type", to_string(link.type)}, {"reason", link.reason}});
   return array;
 }
 
@@ -194,8 +195,8 @@ Activity read_activity(Reader& in, const json::value& object) {
 }
 
 ScheduleLink read_link(Reader& in, const json::value& object) {
-  return {in.text(object, "from"),          in.text(object, "to"),         in.link_type(object),
-          in.number(object, "lag_days"),    in.text(object, "explanation"), in.flag(object, "driving")};
+  return {in.text(object, "from"),       in.text(object, "to"),          in.link_type(object),
+          in.number(object, "lag_days"), in.text(object, "explanation"), in.flag(object, "driving")};
 }
 
 Horizon read_horizon(Reader& in, const json::value& object) {
@@ -215,10 +216,10 @@ Horizon read_horizon(Reader& in, const json::value& object) {
 }
 
 ScheduleCoverage read_coverage(Reader& in, const json::value& object) {
-  return {in.number(object, "tasks"),           in.number(object, "answered"),
-          in.strings(object, "without_answer"), in.strings(object, "without_links"),
-          in.strings(object, "isolated_phases"), in.number(object, "open_starts"),
-          in.number(object, "open_ends"),       in.number(object, "derived_estimates")};
+  return {
+      in.number(object, "tasks"),          in.number(object, "answered"),         in.strings(object, "without_answer"),
+      in.strings(object, "without_links"), in.strings(object, "isolated_phases"), in.number(object, "open_starts"),
+      in.number(object, "open_ends"),      in.number(object, "derived_estimates")};
 }
 
 ScheduleLengths read_lengths(Reader& in, const json::value& object) {
@@ -268,7 +269,8 @@ Result<Schedule> schedule_from_json(const json::value& value) {
   for (const json::value& row : in.array(value, "activities")) schedule.activities.push_back(read_activity(in, row));
   for (const json::value& link : in.array(value, "links")) schedule.links.push_back(read_link(in, link));
   for (const json::value& link : in.array(value, "rejected_links"))
-    schedule.rejected_links.push_back({in.text(link, "from"), in.text(link, "to"), in.link_type(link), in.text(link, "reason")});
+    schedule.rejected_links.push_back(
+        {in.text(link, "from"), in.text(link, "to"), in.link_type(link), in.text(link, "reason")});
   schedule.critical_path = in.strings(value, "critical_path");
   schedule.lengths = read_lengths(in, in.member(value, "lengths"));
   schedule.horizon = read_horizon(in, in.member(value, "horizon"));

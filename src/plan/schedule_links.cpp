@@ -70,7 +70,8 @@ class Checker {
   explicit Checker(const Wbs& wbs) : ends_(wbs) {}
 
   CheckedLinks run(std::vector<LinkRequest> requests) {
-    std::ranges::sort(requests, {}, [](const LinkRequest& r) { return std::tie(r.to, r.from, r.type, r.lag_days, r.explanation); });
+    std::ranges::sort(requests, {},
+                      [](const LinkRequest& r) { return std::tie(r.to, r.from, r.type, r.lag_days, r.explanation); });
     for (LinkRequest& request : requests) expand(request);
     sort_candidates();
     drop_duplicates();
@@ -84,7 +85,8 @@ class Checker {
   }
 
   void reject(const Candidate& candidate, std::string reason) {
-    reject(ends_.activity(candidate.link.from).id, ends_.activity(candidate.link.to).id, candidate.link.type, std::move(reason));
+    reject(ends_.activity(candidate.link.from).id, ends_.activity(candidate.link.to).id, candidate.link.type,
+           std::move(reason));
   }
 
   void expand(LinkRequest& request) {
@@ -106,7 +108,8 @@ class Checker {
     if (candidates_.size() + before.size() * after.size() > kLinksMax)
       return reject(request.from, request.to, request.type, "too_many");
     for (const std::size_t i : before)
-      for (const std::size_t j : after) candidates_.push_back({{i, j, request.type, request.lag_days}, request.explanation});
+      for (const std::size_t j : after)
+        candidates_.push_back({{i, j, request.type, request.lag_days}, request.explanation});
   }
 
   // By waiting activity, predecessor and type; among equals the larger lag first, then the text, so that the one that
@@ -170,7 +173,8 @@ class Checker {
       result_.links.push_back({ends_.activity(link.from).id, ends_.activity(link.to).id, link.type, link.lag,
                                std::move(candidate.explanation), false});
     }
-    std::ranges::sort(result_.rejected, {}, [](const RejectedLink& r) { return std::tie(r.to, r.from, r.type, r.reason); });
+    std::ranges::sort(result_.rejected, {},
+                      [](const RejectedLink& r) { return std::tie(r.to, r.from, r.type, r.reason); });
     return std::move(result_);
   }
 
@@ -221,7 +225,8 @@ std::vector<LinkRequest> links_from_json(const json::value& dependencies) {
 
 std::vector<std::string> answered_tasks(const json::value& dependencies) {
   std::vector<std::string> ids;
-  for (const json::value& entry : list(dependencies, "task_dependency_details")) ids.push_back(text(entry, "dependent_task_id"));
+  for (const json::value& entry : list(dependencies, "task_dependency_details"))
+    ids.push_back(text(entry, "dependent_task_id"));
   return ids;
 }
 

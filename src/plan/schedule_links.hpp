@@ -46,14 +46,14 @@ struct RejectedLink {
 std::vector<const WbsNode*> activities_of(const Wbs& wbs);
 
 struct CheckedLinks {
-  std::vector<ScheduleLink> links;  ///< by WBS order of the waiting activity, then of its predecessor, then type
-  std::vector<NetworkLink> network; ///< the same links, by position in activities_of
+  std::vector<ScheduleLink> links;   ///< by WBS order of the waiting activity, then of its predecessor, then type
+  std::vector<NetworkLink> network;  ///< the same links, by position in activities_of
   std::vector<RejectedLink> rejected;
 };
 
-/// Checks links in the order: unknown id, self-link, task to its own phase, lag, duplicate (the larger lag stays), cycle
-/// (in each strongly connected set the link that reaches furthest back in WBS order goes, ties by ids, until none is
-/// left). A phase stands for all its tasks. The result does not depend on the order of `requests`.
+/// Checks links in the order: unknown id, self-link, task to its own phase, lag, duplicate (the larger lag stays),
+/// cycle (in each strongly connected set the link that reaches furthest back in WBS order goes, ties by ids, until none
+/// is left). A phase stands for all its tasks. The result does not depend on the order of `requests`.
 CheckedLinks check_links(const Wbs& wbs, std::vector<LinkRequest> requests);
 
 /// The links of 021: {"task_dependency_details": [{dependent_task_id, depends_on_task_id_list,

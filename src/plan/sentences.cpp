@@ -1,8 +1,8 @@
 #include "plan/sentences.hpp"
 
-#include <re2/re2.h>
-
 #include <algorithm>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 
@@ -18,7 +18,8 @@ bool ends_sentence(std::string_view line, std::size_t at) {
   if (at + 1 < line.size() && !is_space(line[at + 1])) return false;
   // "1." begins a list item; "e.g." and initials have a letter and a point before.
   const std::size_t word = line.substr(0, at).find_last_of(" \t");
-  const std::string_view last = line.substr(word == std::string_view::npos ? 0 : word + 1, at - (word == std::string_view::npos ? 0 : word + 1));
+  const std::string_view last =
+      line.substr(word == std::string_view::npos ? 0 : word + 1, at - (word == std::string_view::npos ? 0 : word + 1));
   if (last.size() <= 1) return false;
   return !std::ranges::all_of(last, is_digit) && last.find('.') == std::string_view::npos;
 }
@@ -33,12 +34,15 @@ std::size_t full_width_end(std::string_view text) {
 void split_line(std::string_view line, std::vector<std::string>& sentences) {
   std::size_t begin = 0;
   const auto take = [&](std::size_t end) {
-    if (std::string sentence = trim(line.substr(begin, end - begin)); !sentence.empty()) sentences.push_back(std::move(sentence));
+    if (std::string sentence = trim(line.substr(begin, end - begin)); !sentence.empty())
+      sentences.push_back(std::move(sentence));
     begin = end;
   };
   for (std::size_t at = 0; at < line.size(); ++at) {
-    if (const std::size_t length = full_width_end(line.substr(at)); length > 0) take(at + length);
-    else if (ends_sentence(line, at)) take(at + 1);
+    if (const std::size_t length = full_width_end(line.substr(at)); length > 0)
+      take(at + length);
+    else if (ends_sentence(line, at))
+      take(at + 1);
   }
   take(line.size());
 }
@@ -54,8 +58,7 @@ std::vector<std::string> sentences_of(std::string_view text) {
 }
 
 std::vector<std::string> words_of(std::string_view text) {
-  static const RE2 pattern(
-      R"(([\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]|[\pL\pM\pN]+(?:[-'’.,/][\pL\pM\pN]+)*%?))");
+  static const RE2 pattern(R"(([\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]|[\pL\pM\pN]+(?:[-'’.,/][\pL\pM\pN]+)*%?))");
   std::vector<std::string> words;
   re2::StringPiece rest(text.data(), text.size());
   std::string word;
@@ -63,11 +66,20 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
+std::string without_dates(std::string_view text) {
+  static const RE2 date(R"(\b\d{4}-\d{2}-\d{2}\b)");
+  std::string rest(text);
+  RE2::GlobalReplace(&rest, date, "");
+  return rest;
+}
+
 std::vector<Figure> figures_of(std::string_view sentence) {
-  static const RE2 pattern(R"(((?:[$€£¥]|[A-Z]{3})\s?)?(\d{1,3}(?:[ ,.\x{00A0}\x{202F}]\d{3})+|\d+)([.,]\d{1,2})?(\s?[%‰€$£]|\s?[\pL]{2,})?)");
+  static const RE2 pattern(
+      R"(((?:[$€£¥]|[A-Z]{3})\s?)?(\d{1,3}(?:[ ,.\x{00A0}\x{202F}]\d{3})+|\d+)([.,]\d{1,2})?(\s?[%‰€$£]|\s?[\pL]{2,})?)");
   static const RE2 separators("[ ,.\\x{00A0}\\x{202F}]");
   std::vector<Figure> figures;
-  re2::StringPiece rest(sentence.data(), sentence.size());
+  const std::string text = without_dates(sentence);
+  re2::StringPiece rest(text);
   std::string currency;
   std::string whole;
   std::string decimals;
@@ -86,8 +98,8 @@ PlanTerms::PlanTerms(std::string_view prompt, const std::vector<std::string>& qu
   for (const std::string& quote : quotes) add(quote);
 }
 
-// Names are words with a capital that does not begin a sentence, or with capitals inside; long words are content words in
-// any language.
+// Names are words with a capital that does not begin a sentence, or with capitals inside; long words are content words
+// in any language.
 void PlanTerms::add(std::string_view text) {
   for (const std::string& sentence : sentences_of(text)) {
     const std::vector<std::string> words = words_of(sentence);
@@ -103,7 +115,8 @@ void PlanTerms::add(std::string_view text) {
 
 bool PlanTerms::specific(std::string_view sentence) const {
   if (has_digit(sentence)) return true;
-  return std::ranges::any_of(words_of(sentence), [this](const std::string& word) { return terms_.contains(normalize_name(word)); });
+  return std::ranges::any_of(words_of(sentence),
+                             [this](const std::string& word) { return terms_.contains(normalize_name(word)); });
 }
 
 }  // namespace planexe::plan

@@ -7,8 +7,8 @@
 
 namespace planexe::plan {
 
-/// The sentences of plain text (markdown_to_text): a line end ends one, and so does . ! ? with white space behind it, and
-/// their Chinese and Japanese forms. "1. " at the start of a line and decimals do not.
+/// The sentences of plain text (markdown_to_text): a line end ends one, and so does . ! ? with white space behind it,
+/// and their Chinese and Japanese forms. "1. " at the start of a line and decimals do not.
 std::vector<std::string> sentences_of(std::string_view text);
 
 /// Words: runs of letters, digits and what stands inside them ("80%", "no-remote", "2.5"); each Chinese, Japanese or
@@ -21,6 +21,9 @@ struct Figure {
   bool quantity = false;  ///< with a unit behind, a currency or percent sign beside it, or at least three digits
 };
 std::vector<Figure> figures_of(std::string_view sentence);
+
+/// The text without ISO dates, which are no figures and no ranges.
+std::string without_dates(std::string_view text);
 
 /// What makes a sentence belong to this plan and no other: names, numbers and rare words of the user's prompt.
 class PlanTerms {

@@ -1,10 +1,10 @@
 // parse_stated_date and parse_stated_start: dates in the user's words.
-#include <re2/re2.h>
-
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 #include "plan/horizon.hpp"
@@ -74,7 +74,8 @@ const std::vector<Form>& exact_forms() {
 const std::vector<Form>& period_forms() {
   static const std::string month = "(" + month_pattern() + ")";
   static const std::vector<Form> list = {
-      {R"((\d{4})年(\d{1,2})月()())", [](const std::string* f) { return months_period(number(f[0]), number(f[1]), 1); }},
+      {R"((\d{4})年(\d{1,2})月()())",
+       [](const std::string* f) { return months_period(number(f[0]), number(f[1]), 1); }},
       {R"(\b(\d{4})-(\d{2})()\b)", [](const std::string* f) { return months_period(number(f[0]), number(f[1]), 1); }},
       {R"(\b)" + month + R"(\.?,?\s+(?:of\s+|de\s+)?(\d{4})()\b)",
        [](const std::string* f) { return months_period(number(f[1]), *month_number(f[0]), 1); }},

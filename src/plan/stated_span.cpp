@@ -1,10 +1,10 @@
 // parse_span: lengths of time in the user's words.
-#include <re2/re2.h>
-
 #include <cmath>
 #include <cstdlib>
 #include <string>
 #include <vector>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 #include "plan/horizon.hpp"
@@ -28,7 +28,8 @@ struct Token {
 std::vector<Token> tokenize(std::string_view text) {
   static const RE2 pattern(R"((\d+(?:[.,]\d{1,2})?|-|[\pL\pM]+))");
   std::vector<Token> tokens;
-  const std::string normal = replace_all(replace_all(normalize_name(cut_code_points(text, kStatementCharsMax)), "–", "-"), "—", "-");
+  const std::string normal =
+      replace_all(replace_all(normalize_name(cut_code_points(text, kStatementCharsMax)), "–", "-"), "—", "-");
   re2::StringPiece rest(normal);
   std::string piece;
   while (RE2::FindAndConsume(&rest, pattern, &piece)) {
@@ -61,7 +62,8 @@ struct Found {
 
 std::optional<CalendarSpan> span_of(double amount, TimeUnit unit, bool working) {
   if (amount <= 0) return std::nullopt;
-  if (working && unit == TimeUnit::day && amount <= kDaysMax) return CalendarSpan{.working_days = static_cast<int>(std::ceil(amount))};
+  if (working && unit == TimeUnit::day && amount <= kDaysMax)
+    return CalendarSpan{.working_days = static_cast<int>(std::ceil(amount))};
   double months = 0;
   double days = 0;
   switch (unit) {
@@ -103,7 +105,8 @@ std::optional<Found> found_at(const std::vector<Token>& tokens, std::size_t at) 
   const bool working = is_word(tokens, next, {"working", "business", "work"});
   if (working) ++next;
   if (next >= tokens.size() || tokens[next].value) return std::nullopt;
-  bool compound = is_word(tokens, next, {"workdays", "workday", "arbeitstage", "arbeitstagen", "werktage", "werktagen"});
+  bool compound =
+      is_word(tokens, next, {"workdays", "workday", "arbeitstage", "arbeitstagen", "werktage", "werktagen"});
   const auto unit = compound ? std::optional(TimeUnit::day) : time_unit(tokens[next].word);
   if (!unit) return std::nullopt;
   ++next;
@@ -136,7 +139,8 @@ std::optional<CalendarSpan> parse_iso_duration(std::string_view text) {
   int parts[4] = {};
   std::string fields[4];
   const std::string whole = trim(text);
-  if (whole.size() < 3 || !RE2::FullMatch(whole, pattern, &fields[0], &fields[1], &fields[2], &fields[3])) return std::nullopt;
+  if (whole.size() < 3 || !RE2::FullMatch(whole, pattern, &fields[0], &fields[1], &fields[2], &fields[3]))
+    return std::nullopt;
   for (int i = 0; i < 4; ++i) parts[i] = std::atoi(fields[i].c_str());
   const CalendarSpan span{.months = parts[0] * 12 + parts[1], .days = parts[2] * 7 + parts[3]};
   if (span == CalendarSpan{} || span.months > kMonthsMax) return std::nullopt;

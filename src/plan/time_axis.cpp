@@ -14,7 +14,8 @@ constexpr double kFirstLabelRoom = 11.0;
 // Two hundred years of months; beyond, only the axis loses its labels.
 constexpr int kTicksMax = 2400;
 
-constexpr const char* kMonths[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr const char* kMonths[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 std::string label_of(Date month, bool with_year) {
   const char* name = kMonths[static_cast<unsigned>(month.month()) - 1];
@@ -37,9 +38,7 @@ TimeAxis::TimeAxis(const Schedule& schedule) : first_(schedule.calendar.start())
   add_ticks();
 }
 
-double TimeAxis::at(Date date) const {
-  return std::clamp(100.0 * days_between(first_, date) / days_, 0.0, 100.0);
-}
+double TimeAxis::at(Date date) const { return std::clamp(100.0 * days_between(first_, date) / days_, 0.0, 100.0); }
 
 double TimeAxis::after(Date date) const { return at(add_days(date, 1)); }
 

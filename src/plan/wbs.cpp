@@ -11,9 +11,7 @@
 namespace planexe::plan {
 namespace {
 
-std::unexpected<Error> broken(std::string message) {
-  return fail(ErrorCode::TaskFailed, std::move(message));
-}
+std::unexpected<Error> broken(std::string message) { return fail(ErrorCode::TaskFailed, std::move(message)); }
 
 void number_below(WbsNode& node) {
   int number = 0;
@@ -76,8 +74,8 @@ std::vector<Finding> repeated_titles(const Wbs& wbs) {
     std::set<std::string> titles;
     for (const WbsNode& child : node.children)
       if (!titles.insert(normalize_name(child.title)).second)
-        findings.push_back({"repeated_title", child.ref,
-                            fmt::format("\"{}\" stands twice under \"{}\".", child.title, node.title)});
+        findings.push_back(
+            {"repeated_title", child.ref, fmt::format("\"{}\" stands twice under \"{}\".", child.title, node.title)});
   });
   return findings;
 }

@@ -11,9 +11,7 @@
 namespace planexe::plan {
 namespace {
 
-std::unexpected<Error> broken(std::string message) {
-  return fail(ErrorCode::TaskFailed, std::move(message));
-}
+std::unexpected<Error> broken(std::string message) { return fail(ErrorCode::TaskFailed, std::move(message)); }
 
 char guess_delimiter(std::string_view header) {
   char best = ';';
@@ -102,7 +100,8 @@ std::string wbs_to_csv(const Wbs& wbs) {
 Result<Wbs> wbs_from_csv(std::string_view csv) {
   const char delimiter = guess_delimiter(csv.substr(0, csv.find('\n')));
   auto rows = read_csv(csv, delimiter);
-  if (rows.empty() || rows.front().size() < 3) return broken("WBS table: the header with level columns and id is missing.");
+  if (rows.empty() || rows.front().size() < 3)
+    return broken("WBS table: the header with level columns and id is missing.");
   const std::size_t level_columns = rows.front().size() - 1;
   if (level_columns > kWbsSubtask) return broken("WBS table: more than four levels.");
   rows = joined_rows(std::move(rows), level_columns + 1);

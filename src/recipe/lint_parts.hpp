@@ -1,15 +1,16 @@
 #pragma once
 
-#include "recipe/lint.hpp"
-#include "recipe/toml_reader.hpp"
-
 #include <set>
 #include <string>
+
+#include "recipe/lint.hpp"
+#include "recipe/toml_reader.hpp"
 
 /// The parts of lint. Internal to the recipe library.
 namespace planexe::recipe {
 
-/// Paths of templates, rules and settings that the schemas upstream do not have; lists and objects printed without a filter.
+/// Paths of templates, rules and settings that the schemas upstream do not have; lists and objects printed without a
+/// filter.
 void lint_paths(const Recipe& recipe, Problems& problems);
 
 /// Schemas outside the strict subset; examples that fail schema, rules or their number.

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "recipe/lint.hpp"
-#include "recipe/recipe.hpp"
-#include "recipe/toml_reader.hpp"
-
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+
+#include "recipe/lint.hpp"
+#include "recipe/recipe.hpp"
+#include "recipe/toml_reader.hpp"
 
 /// The parts of load_recipe. Internal to the recipe library.
 namespace planexe::recipe {
@@ -16,17 +16,17 @@ using FileMap = std::map<std::string, std::string, std::less<>>;
 
 /// One task folder while it is read. Every file that is looked at is marked, so that stray files can be told.
 struct TaskFolder {
-    const FileMap& files;
-    Problems& problems;
-    std::string key;
-    std::set<std::string> used;
+  const FileMap& files;
+  Problems& problems;
+  std::string key;
+  std::set<std::string> used;
 
-    std::string path(std::string_view name) const;                 ///< "tasks/KEY/NAME"
-    bool has(std::string_view name) const;
-    const std::string* text(std::string_view name);                ///< null when there is none
-    /// JSON of a file; reports its absence and its syntax errors. Null JSON then.
-    json::value json_file(std::string_view name, std::string_view what_for);
-    void bad(std::string_view name, std::string message);
+  std::string path(std::string_view name) const;  ///< "tasks/KEY/NAME"
+  bool has(std::string_view name) const;
+  const std::string* text(std::string_view name);  ///< null when there is none
+  /// JSON of a file; reports its absence and its syntax errors. Null JSON then.
+  json::value json_file(std::string_view name, std::string_view what_for);
+  void bad(std::string_view name, std::string message);
 };
 
 /// The folder of one task. Nothing when task.toml cannot be read at all.

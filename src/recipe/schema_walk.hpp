@@ -1,14 +1,15 @@
 #pragma once
 
-#include "base/json.hpp"
-
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.hpp"
+
 namespace planexe::recipe {
 
-/// The target of `$ref` ("#/$defs/x", "#"), followed at most eight times; the schema itself when it has none. Null for a reference that leads nowhere.
+/// The target of `$ref` ("#/$defs/x", "#"), followed at most eight times; the schema itself when it has none. Null for
+/// a reference that leads nowhere.
 const json::value* resolve_ref(const json::value& root, const json::value* schema);
 
 /// Schema of a member; looks through $ref and anyOf. Null when it has none.

@@ -8,8 +8,8 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
+#include <system_error>
 
 namespace planexe::store {
 namespace {
@@ -32,7 +32,7 @@ std::string holder_of(int descriptor) {
 std::unexpected<Error> io_error(const std::filesystem::path& path, int number) {
   return fail(ErrorCode::IoError,
               fmt::format("Cannot use the lock file {}: {}. Check that its folder exists and can be written.",
-                          path.string(), std::strerror(number)));
+                          path.string(), std::generic_category().message(number)));
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ Result<Step> run_step(sql::Connection& db, std::span<const Migration> known) {
     step = std::unexpected(std::move(committed).error());
   }
   // SQLite has rolled back by itself after some errors; then this fails and means nothing.
-  static_cast<void>(db.execute("ROLLBACK"));
+  [[maybe_unused]] const auto rolled_back = db.execute("ROLLBACK");
   return step;
 }
 

@@ -458,6 +458,32 @@ TEST(LlmFault, OpenBreakerSendsWaitingCallsElsewhereOrLetsThemWait) {
   EXPECT_TRUE(h.limits->available(h.catalogue.models[0], h.steady));
 }
 
+TEST(LlmFault, DeadEndpointIsNotWaitedForLongerThanACall) {
+  Harness h;
+  h.limits = std::make_unique<Limits>(h.settings, 64);
+  // Somebody else's probes fail again and again.
+  const ModelEntry& model = h.catalogue.models[0];
+  TicketId other = 1'000;
+  const auto fail_probe = [&] {
+    h.limits->enqueue(model, Ticket{++other, "other", 0, "", 1}, h.steady);
+    if (h.limits->admit(h.steady).empty()) return;
+    h.limits->finish(other, Feedback{.endpoint_failed = true}, h.steady);
+  };
+  for (int i = 0; i < 3; ++i) fail_probe();
+  EXPECT_FALSE(h.limits->available(model, h.steady));
+  h.start();
+  const SteadyTime begun = h.steady;
+  for (int i = 0; i < 40 && !h.outcome; ++i) h.perform(h.machine->timer(Now{h.steady += seconds(60), h.wall}));
+  while (!h.outcome && h.steady - begun < std::chrono::hours(2)) {
+    // The machine's own request is never let through in this test.
+    h.steady += seconds(1);
+    h.perform(h.machine->timer(h.now()));
+  }
+  ASSERT_TRUE(h.outcome);
+  EXPECT_EQ(h.code(), ErrorCode::ProviderUnavailable);
+  EXPECT_LE(h.steady - begun, seconds(3'700));
+}
+
 TEST(LlmFault, QueuedCallLeavesWhenTheBreakerOpens) {
   Harness h;
   h.add_model("m2", "other");

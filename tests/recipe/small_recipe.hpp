@@ -1,10 +1,10 @@
 #pragma once
 
-#include "recipe/recipe.hpp"
-
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "recipe/recipe.hpp"
 
 namespace planexe::recipe::testing {
 
@@ -28,13 +28,13 @@ json::value operator""_json(const char* text, std::size_t size);
 
 /// A scope over the members of an object.
 class Values {
-public:
-    explicit Values(json::value roots);
-    const Scope& scope() const { return scope_; }
+ public:
+  explicit Values(json::value roots);
+  const Scope& scope() const { return scope_; }
 
-private:
-    json::value roots_;
-    Scope scope_;
+ private:
+  json::value roots_;
+  Scope scope_;
 };
 
 }  // namespace planexe::recipe::testing

@@ -45,7 +45,7 @@ TEST(LlmRequest, ResponsesOfOpenAi) {
             R"("text":{"format":{"type":"json_schema","name":"one_main","strict":true,"schema":)"
             R"({"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}}},)"
             R"("reasoning":{"effort":"low","summary":"auto"},"max_output_tokens":500,"store":true,"stream":true,)"
-            R"("stream_options":{"include_obfuscation":false},"metadata":{"call":"one/main","attempt":"2"},)"
+            R"("stream_options":{"include_obfuscation":false},"metadata":{"call":"one/main","attempt":"2","item":"1"},)"
             R"("prompt_cache_key":"cache-1"})");
 }
 

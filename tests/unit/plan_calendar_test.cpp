@@ -1,7 +1,7 @@
-#include "plan/calendar.hpp"
-
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+
+#include "plan/calendar.hpp"
 
 namespace planexe::plan {
 namespace {
@@ -25,7 +25,8 @@ TEST(PlanCalendar, BeginsOnTheFirstWorkingDay) {
 
 TEST(PlanCalendar, SkipsHolidays) {
   const int weekdays[] = {1, 2, 3, 4, 5};
-  const auto calendar = Calendar::make(day("2026-01-05"), weekdays, {day("2026-01-05"), day("2026-01-07"), day("2026-01-10")}).value();
+  const auto calendar =
+      Calendar::make(day("2026-01-05"), weekdays, {day("2026-01-05"), day("2026-01-07"), day("2026-01-10")}).value();
   EXPECT_EQ(text(calendar.date_of_day(0)), "2026-01-06");
   EXPECT_EQ(text(calendar.date_of_day(1)), "2026-01-08");
   EXPECT_EQ(text(calendar.date_of_day(3)), "2026-01-12");
@@ -52,7 +53,8 @@ RC_GTEST_PROP(PlanCalendar, DaysAndDatesAgree, ()) {
   const Date start = add_days(day("2026-01-01"), *rc::gen::inRange(0, 400));
   const auto weekdays = *rc::gen::unique<std::vector<int>>(rc::gen::inRange(1, 8));
   std::vector<Date> holidays;
-  for (const int offset : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 60))) holidays.push_back(add_days(start, offset));
+  for (const int offset : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 60)))
+    holidays.push_back(add_days(start, offset));
   RC_PRE(!weekdays.empty());
   const Calendar calendar = Calendar::make(start, weekdays, holidays).value();
   Date expected = start;

@@ -9,9 +9,7 @@
 namespace planexe::plan {
 namespace {
 
-LinkType any_type() {
-  return *rc::gen::element(LinkType::FS, LinkType::SS, LinkType::FF, LinkType::SF);
-}
+LinkType any_type() { return *rc::gen::element(LinkType::FS, LinkType::SS, LinkType::FF, LinkType::SF); }
 
 /// A network whose links all lead forward, so it has no cycle.
 Network any_network(bool plain = false) {
@@ -74,7 +72,8 @@ RC_GTEST_PROP(PlanCpmProperties, CriticalPathLeadsFromStartToEnd, ()) {
   for (std::size_t step = 1; step < result.path.size(); ++step) {
     bool joined = false;
     for (std::size_t link = 0; link < network.links.size(); ++link)
-      joined |= result.driving[link] && network.links[link].from == result.path[step - 1] && network.links[link].to == result.path[step];
+      joined |= result.driving[link] && network.links[link].from == result.path[step - 1] &&
+                network.links[link].to == result.path[step];
     RC_ASSERT(joined);
   }
 }
@@ -105,7 +104,8 @@ RC_GTEST_PROP(PlanCpmProperties, ALinkMoreNeverShortens, ()) {
   RC_PRE(network.durations.size() >= 2u);
   const int before = solve_network(network).length;
   const auto from = *rc::gen::inRange<std::size_t>(0, network.durations.size() - 1);
-  network.links.push_back({from, *rc::gen::inRange<std::size_t>(from + 1, network.durations.size()), any_type(), *rc::gen::inRange(-5, 6)});
+  network.links.push_back(
+      {from, *rc::gen::inRange<std::size_t>(from + 1, network.durations.size()), any_type(), *rc::gen::inRange(-5, 6)});
   RC_ASSERT(solve_network(network).length >= before);
 }
 
@@ -130,7 +130,8 @@ struct AnyPlan {
 // Any links between any tasks and phases, also unknown and circular ones.
 AnyPlan any_plan() {
   AnyPlan plan;
-  plan.wbs = tree(*rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 4))), *rc::gen::inRange(0, 4));
+  plan.wbs =
+      tree(*rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 4))), *rc::gen::inRange(0, 4));
   std::vector<std::string> ids{"unknown"};
   std::vector<std::tuple<std::string, int, int, int>> estimates;
   for (const WbsNode& phase : plan.wbs.root.children) {
@@ -145,14 +146,16 @@ AnyPlan any_plan() {
   std::vector<std::tuple<std::string, std::string, std::string, int>> chosen;
   const int count = *rc::gen::inRange(0, 25);
   for (int i = 0; i < count; ++i)
-    chosen.emplace_back(*rc::gen::elementOf(ids), *rc::gen::elementOf(ids), std::string(to_string(any_type())), *rc::gen::inRange(-3, 4));
+    chosen.emplace_back(*rc::gen::elementOf(ids), *rc::gen::elementOf(ids), std::string(to_string(any_type())),
+                        *rc::gen::inRange(-3, 4));
   plan.details = links(chosen).at("task_dependency_details").as_array();
   return plan;
 }
 
 RC_GTEST_PROP(PlanScheduleProperties, ChecksLeaveNoCycleAndLoseNothingSilently, ()) {
   const AnyPlan plan = any_plan();
-  const Schedule schedule = scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
+  const Schedule schedule =
+      scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
   for (const ScheduleLink& link : schedule.links) {
     RC_ASSERT(find_activity(schedule, link.from) != nullptr);
     RC_ASSERT(link.from != link.to);
@@ -165,7 +168,8 @@ RC_GTEST_PROP(PlanScheduleProperties, OrderOfAnswersChangesNothing, ()) {
   const AnyPlan plan = any_plan();
   json::array shuffled = plan.details;
   std::ranges::reverse(shuffled);
-  if (!shuffled.empty()) std::ranges::rotate(shuffled, shuffled.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(shuffled)));
+  if (!shuffled.empty())
+    std::ranges::rotate(shuffled, shuffled.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(shuffled)));
   const Schedule a = scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
   const Schedule b = scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", shuffled}});
   RC_ASSERT(a == b);
@@ -173,7 +177,8 @@ RC_GTEST_PROP(PlanScheduleProperties, OrderOfAnswersChangesNothing, ()) {
 
 RC_GTEST_PROP(PlanScheduleProperties, ChildrenLieInsideTheirParents, ()) {
   const AnyPlan plan = any_plan();
-  const Schedule schedule = scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
+  const Schedule schedule =
+      scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
   for (const Activity& row : schedule.activities) {
     const Activity* parent = find_activity(schedule, row.parent_id);
     RC_ASSERT(row.start_date <= row.finish_date);
@@ -185,7 +190,8 @@ RC_GTEST_PROP(PlanScheduleProperties, ChildrenLieInsideTheirParents, ()) {
 
 RC_GTEST_PROP(PlanScheduleProperties, StoredFormReadsBack, ()) {
   const AnyPlan plan = any_plan();
-  const Schedule schedule = scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
+  const Schedule schedule =
+      scheduled(plan.wbs, plan.durations, json::object{{"task_dependency_details", plan.details}});
   const auto read = schedule_from_json(schedule_to_json(schedule));
   RC_ASSERT(read.has_value());
   RC_ASSERT(*read == schedule);

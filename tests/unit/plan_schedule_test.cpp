@@ -1,8 +1,7 @@
-#include "plan/schedule.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "plan/schedule.hpp"
 #include "plan_schedule_support.hpp"
 
 namespace planexe::plan {
@@ -30,8 +29,9 @@ TEST(PlanCpm, LateFinishIsCappedByTheEnd) {
 }
 
 TEST(PlanCpm, AllLinkTypesBoundTheirSides) {
-  const CpmResult result = solve_network({{4, 3, 3, 3, 3},
-                                          {{0, 1, LinkType::FS, 2}, {0, 2, LinkType::SS, 2}, {0, 3, LinkType::FF, 2}, {0, 4, LinkType::SF, 5}}});
+  const CpmResult result = solve_network(
+      {{4, 3, 3, 3, 3},
+       {{0, 1, LinkType::FS, 2}, {0, 2, LinkType::SS, 2}, {0, 3, LinkType::FF, 2}, {0, 4, LinkType::SF, 5}}});
   EXPECT_EQ(result.times[1].es, 6);
   EXPECT_EQ(result.times[2].es, 2);
   EXPECT_EQ(result.times[3].es, 3);
@@ -64,7 +64,8 @@ TEST(PlanLinks, RejectsInTheGivenOrderWithReasons) {
                                                  {"1.1", "1.2", LinkType::SS, 0, "other type"}});
   std::vector<std::string> reasons;
   for (const RejectedLink& link : checked.rejected) reasons.push_back(link.reason);
-  EXPECT_THAT(reasons, testing::UnorderedElementsAre("unknown_id", "self_link", "own_phase", "own_phase", "lag_out_of_range", "duplicate"));
+  EXPECT_THAT(reasons, testing::UnorderedElementsAre("unknown_id", "self_link", "own_phase", "own_phase",
+                                                     "lag_out_of_range", "duplicate"));
   ASSERT_EQ(checked.links.size(), 2u);
   EXPECT_EQ(checked.links[0].lag_days, 3);
   EXPECT_EQ(checked.links[0].explanation, "large");
@@ -92,7 +93,8 @@ TEST(PlanLinks, CycleLosesTheLinkThatReachesFurthestBack) {
 TEST(PlanLinks, ReadsOldAndNewAnswers) {
   const auto links = links_from_json(parse_json(R"({"task_dependency_details":[
     {"dependent_task_id":"b","depends_on_task_id_list":["a","c"],"depends_on_task_explanation_list":["why"],
-     "depends_on_task_type_list":["SS","XX"],"depends_on_task_lag_days_list":[2]}]})").value());
+     "depends_on_task_type_list":["SS","XX"],"depends_on_task_lag_days_list":[2]}]})")
+                                         .value());
   ASSERT_EQ(links.size(), 2u);
   EXPECT_EQ(links[0].type, LinkType::SS);
   EXPECT_EQ(links[0].lag_days, 2);
@@ -165,7 +167,8 @@ TEST(PlanSchedule, CountsWhatWasAnswered) {
 
 TEST(PlanSchedule, PhaseWithoutTasksIsAnActivity) {
   const Wbs wbs = tree({0, 1});
-  const Schedule schedule = scheduled(wbs, durations({{"1", 2, 3, 4}, {"2.1", 1, 1, 1}}), links({{"1", "2.1", "FS", 0}}));
+  const Schedule schedule =
+      scheduled(wbs, durations({{"1", 2, 3, 4}, {"2.1", 1, 1, 1}}), links({{"1", "2.1", "FS", 0}}));
   EXPECT_EQ(find_activity(schedule, "p1")->kind, ActivityKind::task);
   EXPECT_EQ(schedule.lengths.critical_days, 4);
 }

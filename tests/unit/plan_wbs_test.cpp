@@ -1,10 +1,9 @@
-#include "plan/wbs.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "plan/csv.hpp"
+#include "plan/wbs.hpp"
 
 namespace planexe::plan {
 namespace {
@@ -31,15 +30,17 @@ TEST(PlanWbs, NumbersNodesByPosition) {
   visit_wbs(wbs, [&](const WbsNode& node, const WbsNode* parent) {
     lines.push_back(node.ref + "|" + node.title + "|" + (parent == nullptr ? "" : parent->id));
   });
-  EXPECT_THAT(lines, testing::ElementsAre("|Shop|", "1|Found|p", "1.1|Write case|a", "1.1.1|Draft|a1",
-                                          "1.1.2|Review; and \"cut\"|a1", "1.2|Register|a", "2|Open|p", "2.1|Open the door|b"));
+  EXPECT_THAT(
+      lines, testing::ElementsAre("|Shop|", "1|Found|p", "1.1|Write case|a", "1.1.1|Draft|a1",
+                                  "1.1.2|Review; and \"cut\"|a1", "1.2|Register|a", "2|Open|p", "2.1|Open the door|b"));
 }
 
 TEST(PlanWbs, StoredFormLeavesOutEmptyMembers) {
-  EXPECT_EQ(to_json(wbs_to_json(build_wbs(parse(R"({"id":"p","project_title":"Shop"})"),
-                                          parse(R"([{"id":"a","major_phase_title":"Found","subtasks":[]}])"))
-                                    .value())),
-            R"({"wbs_project":{"id":"p","description":"Shop","task_children":[{"id":"a","ref":"1","description":"Found","parent_id":"p"}]}})");
+  EXPECT_EQ(
+      to_json(wbs_to_json(build_wbs(parse(R"({"id":"p","project_title":"Shop"})"),
+                                    parse(R"([{"id":"a","major_phase_title":"Found","subtasks":[]}])"))
+                              .value())),
+      R"({"wbs_project":{"id":"p","description":"Shop","task_children":[{"id":"a","ref":"1","description":"Found","parent_id":"p"}]}})");
 }
 
 TEST(PlanWbs, StoredFormReadsBack) {
@@ -91,7 +92,8 @@ TEST(PlanWbsCsv, HasThreeLevelsWithoutSubtasks) {
 }
 
 TEST(PlanWbsCsv, ReadsUnquotedTitlesWithDelimiterAndLineEnd) {
-  const auto wbs = wbs_from_csv("Level 1;Level 2;Level 3;Level 4;Task ID\nShop;;;;p\n;Found; fund;;;a\n;;Write\ncase;;a1\n");
+  const auto wbs =
+      wbs_from_csv("Level 1;Level 2;Level 3;Level 4;Task ID\nShop;;;;p\n;Found; fund;;;a\n;;Write\ncase;;a1\n");
   ASSERT_TRUE(wbs) << wbs.error().message;
   EXPECT_EQ(wbs->root.children[0].title, "Found; fund");
   EXPECT_EQ(wbs->root.children[0].children[0].title, "Write case");
@@ -104,7 +106,8 @@ TEST(PlanWbsCsv, RefusesTablesThatAreNoTree) {
 }
 
 RC_GTEST_PROP(PlanWbsCsv, ReadsBackWhatItWrote, ()) {
-  const auto title = rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::element('a', 'b', ';', '"', ',', '\n', '=', '-', '\'')));
+  const auto title = rc::gen::nonEmpty(
+      rc::gen::container<std::string>(rc::gen::element('a', 'b', ';', '"', ',', '\n', '=', '-', '\'')));
   Wbs wbs;
   int id = 0;
   const auto node = [&] {

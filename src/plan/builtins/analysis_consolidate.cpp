@@ -159,7 +159,8 @@ Result<BuiltinResult> assumption_sections(const BuiltinInput& in) {
                                   {"target", chars * 2 / 5}});
   }
   // The longest call decides when all are done, so it starts first.
-  std::ranges::sort(longer, std::greater{}, [](const json::value& entry) { return get_int(entry, "chars").value_or(0); });
+  std::ranges::sort(longer, std::greater{},
+                    [](const json::value& entry) { return get_int(entry, "chars").value_or(0); });
   BuiltinResult result;
   result.answer = json::object{{"sections", std::move(sections)}, {"long", std::move(longer)}};
   return result;

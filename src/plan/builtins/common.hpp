@@ -1,8 +1,8 @@
 #pragma once
 
-#include "plan/builtin.hpp"
-
 #include <optional>
+
+#include "plan/builtin.hpp"
 
 namespace planexe::plan {
 
@@ -23,26 +23,27 @@ const json::array& list(const json::value& object, std::string_view key);
 
 /// Mints deterministic ids for titles under one parent; equal titles get a running number.
 class IdMint {
-public:
-    IdMint(std::string plan_id, std::string task_key);
-    std::string next(std::string_view parent_id, std::string_view title);
+ public:
+  IdMint(std::string plan_id, std::string task_key);
+  std::string next(std::string_view parent_id, std::string_view title);
 
-private:
-    std::string plan_id_;
-    std::string task_key_;
-    std::map<std::string, int> used_;
+ private:
+  std::string plan_id_;
+  std::string task_key_;
+  std::map<std::string, int> used_;
 };
 
-/// Index of objects by a field, accepting for lookup the exact value, a case-insensitive match, or a normalised name in `alias_field`.
+/// Index of objects by a field, accepting for lookup the exact value, a case-insensitive match, or a normalised name in
+/// `alias_field`.
 class RefIndex {
-public:
-    RefIndex(const json::array& objects, std::string field, std::string alias_field = {});
-    /// Position of the object meant by `ref`, if exactly one.
-    std::optional<std::size_t> find(std::string_view ref) const;
+ public:
+  RefIndex(const json::array& objects, std::string field, std::string alias_field = {});
+  /// Position of the object meant by `ref`, if exactly one.
+  std::optional<std::size_t> find(std::string_view ref) const;
 
-private:
-    std::map<std::string, std::size_t> exact_;
-    std::map<std::string, std::size_t> alias_;
+ private:
+  std::map<std::string, std::size_t> exact_;
+  std::map<std::string, std::size_t> alias_;
 };
 
 }  // namespace planexe::plan

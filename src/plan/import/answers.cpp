@@ -53,7 +53,8 @@ void take_numbered_answers(ImportedRun& run, const TaskFiles& task) {
   for (const TaskFiles::Step& step : task.steps) {
     if (!step.items || is_repair_step(step.name)) continue;
     ImportedStep& imported = run.tasks[task.key].steps[step.name];
-    for (const json::value& answer : raw.get_array()) imported.items.push_back({std::to_string(imported.items.size() + 1), answer});
+    for (const json::value& answer : raw.get_array())
+      imported.items.push_back({std::to_string(imported.items.size() + 1), answer});
   }
 }
 
@@ -98,7 +99,8 @@ void shape_answers(ImportedRun& run, std::span<const TaskFiles> tasks) {
   for (const IdList& ids : kIdLists) {
     const auto task = run.tasks.find(ids.task);
     if (task == run.tasks.end()) continue;
-    if (const auto step = task->second.steps.find(ids.step); step != task->second.steps.end()) index_by_id(step->second, ids);
+    if (const auto step = task->second.steps.find(ids.step); step != task->second.steps.end())
+      index_by_id(step->second, ids);
   }
 }
 

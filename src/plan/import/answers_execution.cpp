@@ -1,9 +1,10 @@
 // Recovered answers of planning, governance, team, experts, documents and the late readers.
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <algorithm>
 #include <array>
+
+#include <re2/re2.h>
 
 #include "base/text.hpp"
 #include "plan/builtins/common.hpp"
@@ -53,9 +54,10 @@ void governance(ImportedRun& run) {
     step.emplace("depends_on", json::array());
     step.emplace("creates_body_id", nullptr);
   });
-  convert("governance_phase4_decision_escalation_matrix", "decision_escalation_matrix", [&](json::object& entry, std::size_t) {
-    entry.emplace("escalation_body_id", body_or_null(text(entry, "escalation_level")));
-  });
+  convert("governance_phase4_decision_escalation_matrix", "decision_escalation_matrix",
+          [&](json::object& entry, std::size_t) {
+            entry.emplace("escalation_body_id", body_or_null(text(entry, "escalation_level")));
+          });
   convert("governance_phase5_monitoring_progress", "monitoring_progress", [&](json::object& entry, std::size_t) {
     entry.emplace("responsible_body_id", body_or_null(text(entry, "responsible_role")));
     const bool number = text(entry, "adaptation_trigger").find_first_of("0123456789") != std::string::npos;
@@ -80,12 +82,14 @@ void team(ImportedRun& run) {
     role.emplace("people_max", std::max(least, most));
     roles.push_back(std::move(role));
   }
-  step_of(run, "find_team_members", "main").answer = json::object{{"brainstorm_of_needed_team_members", std::move(roles)}};
+  step_of(run, "find_team_members", "main").answer =
+      json::object{{"brainstorm_of_needed_team_members", std::move(roles)}};
 }
 
 void swot(ImportedRun& run) {
   const json::value& raw = output_of(run, "swot_analysis", "raw");
-  if (const json::value* conduct = find(raw, "response_conduct")) step_of(run, "swot_analysis", "main").answer = *conduct;
+  if (const json::value* conduct = find(raw, "response_conduct"))
+    step_of(run, "swot_analysis", "main").answer = *conduct;
 }
 
 void resources(ImportedRun& run) {
@@ -105,7 +109,8 @@ void resources(ImportedRun& run) {
 
 void experts(ImportedRun& run) {
   ImportedTask& task = run.tasks["expert_review"];
-  if (const json::value& found = output_of(run, "expert_review", "experts_raw"); found.is_object()) task.steps["find"].answer = found;
+  if (const json::value& found = output_of(run, "expert_review", "experts_raw"); found.is_object())
+    task.steps["find"].answer = found;
   ImportedStep& review = task.steps["review"];
   int number = 0;
   for (ImportedItem& item : review.items) item.key = fmt::format("E{}", ++number);
@@ -172,9 +177,13 @@ void questions(ImportedRun& run) {
   const std::size_t gap = summary.find("\n\n");
   for (std::size_t part = 0; part < kSubjects.size() && part * kPairsPerRequest < pairs.size(); ++part) {
     json::array some;
-    for (std::size_t i = part * kPairsPerRequest; i < std::min(pairs.size(), (part + 1) * kPairsPerRequest); ++i) some.push_back(pairs[i]);
-    const std::string said = gap == std::string::npos ? summary : part == 0 ? summary.substr(0, gap) : summary.substr(gap + 2);
-    step.items.push_back({std::string(kSubjects[part]), json::object{{"question_answer_pairs", std::move(some)}, {"summary", said}}});
+    for (std::size_t i = part * kPairsPerRequest; i < std::min(pairs.size(), (part + 1) * kPairsPerRequest); ++i)
+      some.push_back(pairs[i]);
+    const std::string said = gap == std::string::npos ? summary
+                             : part == 0              ? summary.substr(0, gap)
+                                                      : summary.substr(gap + 2);
+    step.items.push_back(
+        {std::string(kSubjects[part]), json::object{{"question_answer_pairs", std::move(some)}, {"summary", said}}});
   }
 }
 
@@ -191,10 +200,12 @@ void premortem(ImportedRun& run) {
       if (text(failure, "failure_mode_archetype") != archetype) continue;
       failures.push_back(failure);
       for (const json::value& assumption : list(raw, "assumptions_to_kill"))
-        if (text(assumption, "assumption_id") == text(failure, "root_cause_assumption_id")) assumptions.push_back(assumption);
+        if (text(assumption, "assumption_id") == text(failure, "root_cause_assumption_id"))
+          assumptions.push_back(assumption);
     }
     if (!failures.empty())
-      step.items.push_back({std::string(archetype), json::object{{"assumptions_to_kill", std::move(assumptions)}, {"failure_modes", std::move(failures)}}});
+      step.items.push_back({std::string(archetype), json::object{{"assumptions_to_kill", std::move(assumptions)},
+                                                                 {"failure_modes", std::move(failures)}}});
   }
 }
 

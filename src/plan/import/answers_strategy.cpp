@@ -15,8 +15,9 @@ namespace {
 // Levers per request when the old run enriched them.
 constexpr std::size_t kLeversPerBatch = 5;
 
-constexpr std::array<std::string_view, 8> kAssumptionAreas{"funding",     "timeline",    "resources_personnel", "governance_regulation",
-                                                           "safety_risk", "environment", "stakeholders",        "operational_systems"};
+constexpr std::array<std::string_view, 8> kAssumptionAreas{
+    "funding",     "timeline",    "resources_personnel", "governance_regulation",
+    "safety_risk", "environment", "stakeholders",        "operational_systems"};
 
 constexpr std::array<std::string_view, 5> kLenses{"Integrity", "Accountability", "Spectrum", "Cascade", "Escalation"};
 
@@ -25,11 +26,14 @@ struct AreaWord {
   std::string_view word;
   std::string_view area;
 };
-constexpr std::array<AreaWord, 20> kRiskAreas{{{"financ", "money"},       {"budget", "money"},      {"cost", "money"},          {"technic", "technology"},
-                                               {"regulat", "law_permits"}, {"legal", "law_permits"}, {"permit", "law_permits"},  {"complian", "law_permits"},
-                                               {"environment", "environment"}, {"social", "people"}, {"people", "people"},       {"staff", "people"},
-                                               {"operation", "operations"}, {"supply", "suppliers"}, {"vendor", "suppliers"},    {"secur", "security"},
-                                               {"integrat", "integration"}, {"market", "market"},    {"competit", "market"},     {"mainten", "upkeep"}}};
+constexpr std::array<AreaWord, 20> kRiskAreas{
+    {{"financ", "money"},         {"budget", "money"},         {"cost", "money"},
+     {"technic", "technology"},   {"regulat", "law_permits"},  {"legal", "law_permits"},
+     {"permit", "law_permits"},   {"complian", "law_permits"}, {"environment", "environment"},
+     {"social", "people"},        {"people", "people"},        {"staff", "people"},
+     {"operation", "operations"}, {"supply", "suppliers"},     {"vendor", "suppliers"},
+     {"secur", "security"},       {"integrat", "integration"}, {"market", "market"},
+     {"competit", "market"},      {"mainten", "upkeep"}}};
 
 ImportedStep& step_of(ImportedRun& run, std::string_view task, std::string_view step) {
   return run.tasks[std::string(task)].steps[std::string(step)];
@@ -60,7 +64,8 @@ void premise(ImportedRun& run) {
   const json::value& raw = output_of(run, "premise_attack", "raw");
   ImportedStep& step = step_of(run, "premise_attack", "main");
   step = {};
-  for (const json::value& answer : list(raw, "response_list")) step.items.push_back({lens_name(raw, step.items.size()), answer});
+  for (const json::value& answer : list(raw, "response_list"))
+    step.items.push_back({lens_name(raw, step.items.size()), answer});
 }
 
 void lever_rounds(ImportedRun& run) {
@@ -79,8 +84,11 @@ void lever_judgement(ImportedRun& run, const RefTable& levers) {
     decision["lever_id"] = levers.of(text(entry, "lever_id"));
     const std::string absorber = levers.of(text(entry, "absorbed_by"));
     const bool stored_ref = text(entry, "absorbed_by").starts_with('L');
-    decision["absorbed_by"] = absorber.empty() ? (stored_ref ? json::value(text(entry, "absorbed_by")) : json::value(nullptr)) : json::value(absorber);
-    if (text(entry, "classification") == "absorb" && decision["absorbed_by"].is_null()) decision["classification"] = "remove";
+    decision["absorbed_by"] = absorber.empty()
+                                  ? (stored_ref ? json::value(text(entry, "absorbed_by")) : json::value(nullptr))
+                                  : json::value(absorber);
+    if (text(entry, "classification") == "absorb" && decision["absorbed_by"].is_null())
+      decision["classification"] = "remove";
     decisions.push_back(std::move(decision));
   }
   step_of(run, "deduplicate_levers", "judge").answer = json::object{{"decisions", std::move(decisions)}};
@@ -91,7 +99,9 @@ void lever_texts(ImportedRun& run) {
   step = {};
   json::array batch;
   const auto flush = [&] {
-    if (!batch.empty()) step.items.push_back({std::to_string(step.items.size() + 1), json::object{{"characterizations", std::move(batch)}}});
+    if (!batch.empty())
+      step.items.push_back(
+          {std::to_string(step.items.size() + 1), json::object{{"characterizations", std::move(batch)}}});
     batch = {};
   };
   for (const json::value& lever : list(output_of(run, "enrich_levers", "raw"), "characterized_levers")) {
@@ -116,8 +126,9 @@ void lever_ratings(ImportedRun& run, const RefTable& levers) {
   for (const char* rank : {"Critical", "High", "Medium", "Low"})
     for (const json::value& assessment : assessments)
       if (text(assessment, "strategic_importance") == rank) ranking.push_back(*find(assessment, "lever_id"));
-  step_of(run, "focus_on_vital_few_levers", "rate").answer =
-      json::object{{"lever_assessments", std::move(assessments)}, {"ranking", std::move(ranking)}, {"summary", text(response, "summary")}};
+  step_of(run, "focus_on_vital_few_levers", "rate").answer = json::object{{"lever_assessments", std::move(assessments)},
+                                                                          {"ranking", std::move(ranking)},
+                                                                          {"summary", text(response, "summary")}};
 }
 
 void scenario_answers(ImportedRun& run) {
@@ -128,7 +139,8 @@ void scenario_answers(ImportedRun& run) {
     json::array settings;
     for (const json::value& setting : list(scenario, "settings"))
       if (!text(setting, "ref").empty())
-        settings.push_back(json::object{{"lever_id", text(setting, "ref")}, {"option_number", get_int(setting, "option_number").value_or(1)}});
+        settings.push_back(json::object{{"lever_id", text(setting, "ref")},
+                                        {"option_number", get_int(setting, "option_number").value_or(1)}});
     scenarios.push_back(json::object{{"scenario_name", text(scenario, "scenario_name")},
                                      {"strategic_logic", text(scenario, "strategic_logic")},
                                      {"lever_settings", std::move(settings)}});
@@ -191,7 +203,8 @@ void distilled(ImportedRun& run) {
     const json::value& clean = output_of(run, "make_assumptions", "clean");
     const std::size_t last = clean.is_array() && !clean.get_array().empty() ? clean.get_array().size() : 8;
     for (const json::value& sentence : list(raw, "assumption_list"))
-      entries.push_back(json::object{{"assumption_id", fmt::format("A{}", std::min(entries.size() + 1, last))}, {"sentence", sentence}});
+      entries.push_back(json::object{{"assumption_id", fmt::format("A{}", std::min(entries.size() + 1, last))},
+                                     {"sentence", sentence}});
   }
   step_of(run, "distill_assumptions", "distill").answer = json::object{{"assumption_list", std::move(entries)}};
 }

@@ -54,7 +54,8 @@ class Structure {
       json::array details;
       for (const WbsNode& task : phase.children) details.push_back(detail(task, checked));
       if (phase.children.empty()) details.push_back(detail(phase, checked));
-      step.items.push_back({phase.ref, json::object{{"phase_inputs", json::array()}, {"task_dependency_details", std::move(details)}}});
+      step.items.push_back(
+          {phase.ref, json::object{{"phase_inputs", json::array()}, {"task_dependency_details", std::move(details)}}});
     }
   }
 
@@ -65,14 +66,16 @@ class Structure {
       if (link.to != task.id || from == nullptr) continue;
       // The question allows tasks of this and earlier phases only; the stored file keeps the others.
       if (phase_number(*from) > phase_number(task)) continue;
-      links.push_back(json::object{{"depends_on_task_id", from->ref},
-                                   {"explanation", link.explanation.empty() ? "Stated in the imported run." : link.explanation},
-                                   {"type", to_string(link.type)},
-                                   {"lag_days", link.lag_days}});
+      links.push_back(
+          json::object{{"depends_on_task_id", from->ref},
+                       {"explanation", link.explanation.empty() ? "Stated in the imported run." : link.explanation},
+                       {"type", to_string(link.type)},
+                       {"lag_days", link.lag_days}});
     }
     const bool free = links.empty();
     return {{"dependent_task_id", task.ref},
-            {"free_start_reason", free ? json::value("The imported run names nothing that it waits for.") : json::value(nullptr)},
+            {"free_start_reason",
+             free ? json::value("The imported run names nothing that it waits for.") : json::value(nullptr)},
             {"links", std::move(links)}};
   }
 
@@ -84,7 +87,8 @@ class Structure {
     ImportedStep& step = step_of("estimate_task_durations", "estimate");
     json::array chunk;
     const auto flush = [&] {
-      if (!chunk.empty()) step.items.push_back({std::to_string(step.items.size() + 1), json::object{{"task_details", std::move(chunk)}}});
+      if (!chunk.empty())
+        step.items.push_back({std::to_string(step.items.size() + 1), json::object{{"task_details", std::move(chunk)}}});
       chunk = {};
     };
     for (const json::value& entry : clean.get_array()) {
@@ -106,7 +110,8 @@ class Structure {
     ImportedStep& step = step_of("create_wbs_level3", "split");
     for (const WbsNode* leaf : activities_of(wbs_)) {
       const auto found = by_parent.find(leaf->id);
-      if (found != by_parent.end()) step.items.push_back({leaf->ref, json::object{{"subtasks", std::move(found->second)}}});
+      if (found != by_parent.end())
+        step.items.push_back({leaf->ref, json::object{{"subtasks", std::move(found->second)}}});
     }
   }
 

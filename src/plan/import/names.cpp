@@ -15,7 +15,8 @@ const json::value& nothing() {
 
 }  // namespace
 
-RefTable::RefTable(const json::value& objects, std::string_view prefix, std::string_view id_field, std::string_view name_field) {
+RefTable::RefTable(const json::value& objects, std::string_view prefix, std::string_view id_field,
+                   std::string_view name_field) {
   if (!objects.is_array()) return;
   for (const json::value& object : objects.get_array()) {
     const std::string ref = fmt::format("{}{}", prefix, ++size_);

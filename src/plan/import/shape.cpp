@@ -1,3 +1,5 @@
+#include "plan/import/shape.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -6,7 +8,6 @@
 #include "base/text.hpp"
 #include "plan/builtins/common.hpp"
 #include "plan/import.hpp"
-#include "plan/import/shape.hpp"
 
 namespace planexe::plan {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 // "type" is a name or a list of names; a union is nullable.
 bool allows(const json::value& schema, std::string_view type) {
   if (text(schema, "type") == type) return true;
-  return std::ranges::any_of(list(schema, "type"), [&](const json::value& name) { return name.is_string() && name.get_string() == type; });
+  return std::ranges::any_of(list(schema, "type"),
+                             [&](const json::value& name) { return name.is_string() && name.get_string() == type; });
 }
 
 std::optional<json::value> shaped_text(const json::value& value, const json::value& schema) {
@@ -32,7 +34,8 @@ std::optional<json::value> shaped_text(const json::value& value, const json::val
   const json::array& allowed = list(schema, "enum");
   if (allowed.empty()) return json::value(result);
   for (const json::value& option : allowed)
-    if (option.is_string() && normalize_name(std::string_view(option.get_string())) == normalize_name(result)) return option;
+    if (option.is_string() && normalize_name(std::string_view(option.get_string())) == normalize_name(result))
+      return option;
   return std::nullopt;
 }
 

@@ -6,8 +6,8 @@
 
 namespace planexe::plan {
 
-/// Completes the outputs of a run of older shape in place: refs, classes, link types, settings as a list. Fields that are
-/// there already stay.
+/// Completes the outputs of a run of older shape in place: refs, classes, link types, settings as a list. Fields that
+/// are there already stay.
 void upgrade_outputs(ImportedRun& run);
 
 /// Recovers the answers of all steps from the (upgraded) outputs.

@@ -81,7 +81,8 @@ class Upgrade {
       scenario.emplace("ref", fmt::format("S{}", ++number));
       if (!scenario.contains("settings")) scenario["settings"] = settings_of(scenario);
       json::object mapping;
-      for (const json::value& setting : scenario["settings"].as_array()) mapping[text(setting, "lever_name")] = text(setting, "option");
+      for (const json::value& setting : scenario["settings"].as_array())
+        mapping[text(setting, "lever_name")] = text(setting, "option");
       scenario["lever_settings"] = std::move(mapping);
     });
     selection(*scenarios);
@@ -93,7 +94,9 @@ class Upgrade {
     if (stored == nullptr) return settings;
     if (stored->is_object()) {
       for (const auto& [lever, option] : stored->get_object())
-        if (option.is_string()) settings.push_back(setting_of(std::string_view(lever.data(), lever.size()), std::string_view(option.get_string())));
+        if (option.is_string())
+          settings.push_back(
+              setting_of(std::string_view(lever.data(), lever.size()), std::string_view(option.get_string())));
     } else if (stored->is_array()) {
       for (const json::value& entry : stored->get_array()) {
         std::string option = text(entry, "selected_option");
@@ -112,11 +115,13 @@ class Upgrade {
       setting["ref"] = text(lever, "ref");
       const json::array& options = list(lever, "options");
       for (std::size_t i = 0; i < options.size(); ++i)
-        if (options[i].is_string() && normalize_name(std::string_view(options[i].get_string())) == normalize_name(option))
+        if (options[i].is_string() &&
+            normalize_name(std::string_view(options[i].get_string())) == normalize_name(option))
           setting["option_number"] = i + 1;
     }
     if (!setting.contains("ref"))
-      run_.findings.push_back({"unknown_name", "candidate_scenarios", fmt::format("A scenario sets the lever \"{}\", which is not vital.", lever_name)});
+      run_.findings.push_back({"unknown_name", "candidate_scenarios",
+                               fmt::format("A scenario sets the lever \"{}\", which is not vital.", lever_name)});
     return setting;
   }
 
@@ -128,7 +133,8 @@ class Upgrade {
       for_objects(*assessments, [&](json::object& assessment) {
         assessment.emplace("scenario_id", refs.of(text(assessment, "scenario_name")));
         const auto score = get_int(assessment, "fit_score").value_or(0);
-        if (score >= 1 && score <= 10) assessment.emplace("fit_class", kFitClasses[static_cast<std::size_t>((score - 1) / 2)]);
+        if (score >= 1 && score <= 10)
+          assessment.emplace("fit_class", kFitClasses[static_cast<std::size_t>((score - 1) / 2)]);
       });
     json::value* choice = clean->get_object().if_contains("final_choice");
     if (choice == nullptr || !choice->is_object()) return;
@@ -136,12 +142,14 @@ class Upgrade {
     choice->get_object().emplace("chosen_scenario_id", chosen);
     for (const json::value& scenario : scenarios.get_array())
       if (text(scenario, "ref") == chosen) clean->get_object().emplace("chosen", scenario);
-    if (chosen.empty()) run_.findings.push_back({"unknown_name", "select_scenario", "The chosen scenario is none of the candidates."});
+    if (chosen.empty())
+      run_.findings.push_back({"unknown_name", "select_scenario", "The chosen scenario is none of the candidates."});
   }
 
   void number(json::value* objects, std::string_view field, std::string_view prefix) {
     int count = 0;
-    if (objects != nullptr) for_objects(*objects, [&](json::object& object) { object.emplace(field, fmt::format("{}{}", prefix, ++count)); });
+    if (objects != nullptr)
+      for_objects(*objects, [&](json::object& object) { object.emplace(field, fmt::format("{}{}", prefix, ++count)); });
   }
 
   void assumptions() {
@@ -159,7 +167,9 @@ class Upgrade {
       const std::string drafts = fmt::format("draft_documents_to_{}", kind);
       mark(output(drafts, "clean"), refs, "id", "document_name");
       if (json::value* clean = output(drafts, "clean"))
-        for_objects(*clean, [](json::object& draft) { draft.emplace("draft_state", draft.contains("essential_information") ? "done" : "missing"); });
+        for_objects(*clean, [](json::object& draft) {
+          draft.emplace("draft_state", draft.contains("essential_information") ? "done" : "missing");
+        });
     }
   }
 
@@ -170,15 +180,19 @@ class Upgrade {
         phase.emplace("ref", std::to_string(++phase_number));
         int task_number = 0;
         if (json::value* tasks = phase.if_contains("subtasks"))
-          for_objects(*tasks, [&](json::object& task) { task.emplace("ref", fmt::format("{}.{}", phase_number, ++task_number)); });
+          for_objects(*tasks, [&](json::object& task) {
+            task.emplace("ref", fmt::format("{}.{}", phase_number, ++task_number));
+          });
       });
     }
     for (const char* task : {"wbs_project_level1_and_level2", "wbs_project_level1_and_level2_and_level3"}) {
       json::value* tree = output(task, "tree");
       if (tree == nullptr) continue;
       auto wbs = wbs_from_json(*tree);
-      if (wbs) *tree = wbs_to_json(*wbs);
-      else run_.findings.push_back({"damaged_file", task, wbs.error().message});
+      if (wbs)
+        *tree = wbs_to_json(*wbs);
+      else
+        run_.findings.push_back({"damaged_file", task, wbs.error().message});
     }
     estimates();
     dependencies();
@@ -193,12 +207,14 @@ class Upgrade {
     json::array kept;
     for (json::value& entry : clean->get_array()) {
       if (get_int(entry, "days_realistic").value_or(0) < 1 || !entry.is_object()) continue;
-      if (const auto node = nodes.find(text(entry, "task_id")); node != nodes.end()) entry.get_object().emplace("ref", node->second->ref);
+      if (const auto node = nodes.find(text(entry, "task_id")); node != nodes.end())
+        entry.get_object().emplace("ref", node->second->ref);
       kept.push_back(entry);
     }
     if (kept.size() < clean->get_array().size())
-      run_.findings.push_back({"missing_estimate", "estimate_task_durations",
-                               fmt::format("{} estimates without a length count as missing.", clean->get_array().size() - kept.size())});
+      run_.findings.push_back(
+          {"missing_estimate", "estimate_task_durations",
+           fmt::format("{} estimates without a length count as missing.", clean->get_array().size() - kept.size())});
     *clean = std::move(kept);
   }
 
@@ -218,7 +234,8 @@ class Upgrade {
     for_objects(*failures, [](json::object& failure) {
       const auto likelihood = get_int(failure, "likelihood_5").value_or(0);
       const auto impact = get_int(failure, "impact_5").value_or(0);
-      if (likelihood >= 1 && likelihood <= 5) failure.emplace("likelihood", kLikelihood[static_cast<std::size_t>(likelihood - 1)]);
+      if (likelihood >= 1 && likelihood <= 5)
+        failure.emplace("likelihood", kLikelihood[static_cast<std::size_t>(likelihood - 1)]);
       if (impact >= 1 && impact <= 5) failure.emplace("impact", kImpact[static_cast<std::size_t>(impact - 1)]);
     });
   }
@@ -229,7 +246,9 @@ class Upgrade {
       json::value* value = output("pre_project_assessment", name);
       if (value == nullptr || !value->is_object() || value->get_object().contains("go_no_go")) continue;
       const std::string said = normalize_name(text(*value, "go_no_go_recommendation"));
-      const char* verdict = said.starts_with("execute") ? "execute" : said.starts_with("do not execute") ? "do_not_execute" : "proceed_with_caution";
+      const char* verdict = said.starts_with("execute")          ? "execute"
+                            : said.starts_with("do not execute") ? "do_not_execute"
+                                                                 : "proceed_with_caution";
       value->get_object()["go_no_go"] = verdict;
     }
   }

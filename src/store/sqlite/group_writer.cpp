@@ -174,7 +174,7 @@ void GroupWriter::end_group(const Group& group, Outcomes& outcomes) {
       outcomes[i] = common;
       continue;
     }
-    static_cast<void>(point("after_commit", group[i].label));
+    point("after_commit", group[i].label);
     if (point("commit_answer_lost", group[i].label)) {
       outcomes[i] = {CommitStatus::unknown, Error(ErrorCode::DatabaseUnavailable, "The answer to COMMIT was lost.")};
     }
@@ -199,7 +199,9 @@ GroupWriter::Outcome GroupWriter::commit(const Group& group, const Outcomes& out
 }
 
 void GroupWriter::roll_back() {
-  if (db_->in_transaction()) static_cast<void>(db_->execute("ROLLBACK"));
+  if (db_->in_transaction()) {
+    [[maybe_unused]] const auto rolled_back = db_->execute("ROLLBACK");
+  }
 }
 
 void GroupWriter::checkpoint(std::uint64_t at_least_pages) {

@@ -40,7 +40,9 @@ void ReaderPool::give_back(std::unique_ptr<Connection> connection) {
 ReaderPool::Reader::~Reader() {
   if (!connection_) return;
   // A reader that stays in its transaction would hold the log back for ever.
-  if (connection_->in_transaction()) static_cast<void>(connection_->execute("ROLLBACK"));
+  if (connection_->in_transaction()) {
+    [[maybe_unused]] const auto rolled_back = connection_->execute("ROLLBACK");
+  }
   pool_->give_back(std::move(connection_));
 }
 

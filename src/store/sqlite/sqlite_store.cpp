@@ -241,6 +241,18 @@ Result<int> prepare_schema(Connection& db, const OpenOptions& options) {
   return current;
 }
 
+/// Opening for writing turns a file into one with a write-ahead log. A database that is not ours, or of a newer
+/// program, is to stay as it is.
+Result<void> look_before_writing(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error || size == 0) return {};
+  PLANEXE_TRY_ASSIGN(auto db, Connection::open(file, Access::reader));
+  PLANEXE_TRY_ASSIGN(const auto known, embedded_migrations());
+  PLANEXE_TRY(check_schema(*db, known));
+  return {};
+}
+
 Result<std::unique_ptr<Store>> open_read_only(const std::filesystem::path& file, const OpenOptions& options) {
   PLANEXE_TRY_ASSIGN(auto db, Connection::open(file, Access::read_only_file));
   PLANEXE_TRY_ASSIGN(const int version, prepare_schema(*db, options));
@@ -253,6 +265,7 @@ Result<std::unique_ptr<Store>> open_read_only(const std::filesystem::path& file,
 Result<std::unique_ptr<Store>> open(const std::filesystem::path& file, const OpenOptions& options) {
   PLANEXE_TRY(check_place(file, options.read_only || !options.migrate));
   if (options.read_only) return open_read_only(file, options);
+  PLANEXE_TRY(look_before_writing(file));
   PLANEXE_TRY_ASSIGN(auto db, Connection::open(file, Access::writer));
   PLANEXE_TRY_ASSIGN(const int version, prepare_schema(*db, options));
   PLANEXE_TRY_ASSIGN(auto readers, ReaderPool::open(file, options.readers, Access::reader));
