@@ -154,10 +154,23 @@ std::string item_key(const std::string& call) {
   return second == std::string::npos || last <= second ? "" : call.substr(second + 1, last - second - 1);
 }
 
-int number_of(const Request& request) {
+int number_in(std::string_view text) {
   int number = 1;
-  std::from_chars(request.item.data(), request.item.data() + request.item.size(), number);
+  std::from_chars(text.data(), text.data() + text.size(), number);
   return std::max(1, number);
+}
+
+int number_of(const Request& request) { return number_in(request.item); }
+
+void drop_brackets(json::value& value) {
+  if (value.is_string()) {
+    auto& text = value.as_string();
+    text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == '[' || c == ']'; }), text.end());
+  } else if (value.is_array()) {
+    for (auto& element : value.as_array()) drop_brackets(element);
+  } else if (value.is_object()) {
+    for (auto& [key, member] : value.as_object()) drop_brackets(member);
+  }
 }
 
 }  // namespace
@@ -186,7 +199,9 @@ const recipe::Step* AnswerBook::step_of(const Request& request, const recipe::Ta
 
 std::optional<json::value> AnswerBook::recall(const Request& request, const recipe::Task& task, const recipe::Step& step, int number,
                                               const json::value& example) const {
-  if (!stored_) return std::nullopt;
+  // An answer of the run that was sent back would be sent back again: the example takes its place.
+  const bool sent_back = request.continues && !request.attempt.empty() && request.attempt != "1";
+  if (!stored_ || sent_back) return std::nullopt;
   StoredQuestion question{task.key, step.name, step.map || step.has_rounds() ? number : 0, item_key(request.call), {}, &example, &step.schema};
   for (const auto& block : find_ids(request.user_text))
     if (block.once) question.ids = block.ids;
@@ -209,6 +224,8 @@ std::string AnswerBook::answer(const Request& request) const {
   }
   fit_ids(value, find_ids(request.user_text));
   drop_foreign_quotes(value, client_prompt(request.user_text));
+  // Stored answers of a real model hold blanks such as "[website]"; told so, a model writes them without brackets.
+  if (stored && number_in(request.attempt) > 1) drop_brackets(value);
   if (!stored) mark_first_text(value);
   return to_json(value);
 }

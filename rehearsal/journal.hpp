@@ -19,7 +19,7 @@ class Journal {
  public:
   struct CallCount {
     std::int64_t received = 0;    ///< requests for an answer
-    std::int64_t completed = 0;   ///< answers that reached the client whole
+    std::int64_t completed = 0;   ///< answers that were sent whole
     std::int64_t fetched = 0;     ///< read again by GET
     int attempts = 0;             ///< highest attempt number seen
   };

@@ -20,6 +20,7 @@ void add_part(Request& request, std::string_view role, std::string_view text) {
 
 void add_message(Request& request, const json::value& message) {
   const auto role = get_string(message, "role").value_or("user");
+  if (role == "assistant") request.continues = true;
   const auto* content = find(message, "content");
   if (!content) return;
   if (content->is_string()) add_part(request, role, content->as_string());
@@ -84,6 +85,7 @@ Result<Request> read_responses_request(const json::value& body) {
   request.background = get_bool(body, "background").value_or(false);
   request.store = get_bool(body, "store").value_or(true);
   request.previous_id = get_string(body, "previous_response_id").value_or("");
+  request.continues = request.continues || !request.previous_id.empty();
   request.max_output_tokens = get_int(body, "max_output_tokens").value_or(0);
   if (given("max_output_tokens") && request.max_output_tokens < 16)
     return bad("Invalid 'max_output_tokens': integer below minimum value 16.", "integer_below_min_value", "max_output_tokens");

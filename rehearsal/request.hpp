@@ -21,6 +21,7 @@ struct Request {
   json::array input;               ///< the input items as they came (one message for a plain text)
   bool stream = false, background = false, store = true, include_usage = false;
   std::string previous_id;
+  bool continues = false;          ///< goes on with a conversation: a parent, or answers among the messages
   std::string call, item, attempt; ///< of metadata; "" when absent
   std::int64_t max_output_tokens = 0;
   json::value metadata;

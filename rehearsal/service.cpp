@@ -184,9 +184,12 @@ WirePlan Service::create(const HttpRequest& http, Request::Transport transport, 
   }
   auto plan = present(draft, now);
   journal_.begin_answer();
-  plan.at_end = [this, call = request.call](bool whole) {
+  // A script's status, connection action or own bytes are no completed answer.
+  const auto* step = draft.step;
+  const bool answers = !step || (!step->status.has_value() && step->connection.empty() && !step->raw && !step->body);
+  plan.at_end = [this, answers, call = request.call](bool whole) {
     journal_.end_answer();
-    if (whole) journal_.call(call).completed++;
+    if (whole && answers) journal_.call(call).completed++;
   };
   return plan;
 }

@@ -56,13 +56,19 @@ Result<std::unique_ptr<store::Store>> App::open_store(bool migrate) const {
   return store::open_store(options);
 }
 
-Result<App::LoadedRecipe> App::load_recipe() const {
-  LoadedRecipe loaded;
-  for (const auto& file : embedded::files("recipe")) loaded.files.push_back({std::string(file.path), std::string(file.bytes)});
+Result<std::vector<recipe::RecipeFile>> App::recipe_files() const {
+  std::vector<recipe::RecipeFile> files;
+  for (const auto& file : embedded::files("recipe")) files.push_back({std::string(file.path), std::string(file.bytes)});
   if (const auto folder = settings.get("PLANEXE_RECIPE_DIR")) {
     PLANEXE_TRY_ASSIGN(auto overlay, recipe::read_recipe_folder(*folder));
-    loaded.files = recipe::overlay_files(std::move(loaded.files), std::move(overlay));
+    files = recipe::overlay_files(std::move(files), std::move(overlay));
   }
+  return files;
+}
+
+Result<App::LoadedRecipe> App::load_recipe() const {
+  LoadedRecipe loaded;
+  PLANEXE_TRY_ASSIGN(loaded.files, recipe_files());
   PLANEXE_TRY_ASSIGN(auto recipe, recipe::load_recipe(loaded.files));
   loaded.recipe = std::make_shared<const recipe::Recipe>(std::move(recipe));
   return loaded;

@@ -34,6 +34,8 @@ struct App {
     std::vector<recipe::RecipeFile> files;
     std::shared_ptr<const recipe::Recipe> recipe;
   };
+  /// Files of the embedded recipe with those of PLANEXE_RECIPE_DIR or --recipe laid over them.
+  Result<std::vector<recipe::RecipeFile>> recipe_files() const;
   /// The embedded recipe with PLANEXE_RECIPE_DIR or --recipe laid over it.
   Result<LoadedRecipe> load_recipe() const;
 

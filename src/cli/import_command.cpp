@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -19,7 +19,10 @@ Result<std::vector<ZipEntry>> read_run(const std::string& path) {
   std::error_code ignored;
   auto files = std::filesystem::is_directory(path, ignored) ? read_folder(path) : read_zip(path);
   // Whatever is wrong with it, it is what the user named.
-  if (!files) return fail(ErrorCode::InvalidArgument, files.error().message, files.error().detail);
+  if (!files) {
+    const auto& message = files.error().message;
+    return fail(ErrorCode::InvalidArgument, message.find(path) == std::string::npos ? path + ": " + message : message, files.error().detail);
+  }
   return files;
 }
 
@@ -49,6 +52,15 @@ Result<std::string> store_run(const App& app, const App::LoadedRecipe& loaded, s
   return plan_id;
 }
 
+/// What neither the run held nor code could compute.
+Result<std::vector<std::string>> open_tasks(store::Store& store, const std::string& plan_id) {
+  std::vector<std::string> open;
+  PLANEXE_TRY_ASSIGN(const auto tasks, store.tasks(plan_id));
+  for (const auto& task : tasks)
+    if (task.state != "completed" && task.state != "skipped") open.push_back(task.task_key);
+  return open;
+}
+
 }  // namespace
 
 Exit run_import(const App& app, const Command& command) {
@@ -66,17 +78,19 @@ Exit run_import(const App& app, const Command& command) {
   auto plan = compute(app, *loaded, **store, *id);
   if (!plan) return report(plan.error());
   const auto folder = std::filesystem::absolute(app.run_dir / *id).lexically_normal();
+  auto open = open_tasks(**store, *id);
+  if (!open) return report(open.error());
   if (app.common.json) {
-    json::array open;
-    for (const auto& key : run->open_tasks) open.push_back(json::string(key));
-    fmt::print("{}\n", to_json(json::object{{"plan_id", *id}, {"status", plan->status}, {"open_tasks", std::move(open)}, {"attachments", run->attachments.size()},
+    json::array keys;
+    for (const auto& key : *open) keys.push_back(json::string(key));
+    fmt::print("{}\n", to_json(json::object{{"plan_id", *id}, {"status", plan->status}, {"open_tasks", std::move(keys)}, {"attachments", run->attachments.size()},
                                             {"findings", run->findings.size()}, {"folder", folder.string()}}));
     return Exit::ok;
   }
   fmt::print(stderr, "Imported as {}: {} attachments, {} leftovers ignored.\n", *id, run->attachments.size(), run->ignored.size());
   for (const auto& finding : run->findings) fmt::print(stderr, "  {}: {}\n", strip_control(finding.path), strip_control(finding.message));
   if (plan->status != "completed")
-    fmt::print(stderr, "Open tasks: {}\nAsk a model for them with: planexe resume {}\n", plan->error_message, *id);
+    fmt::print(stderr, "Open tasks: {}\nAsk a model for them with: planexe resume {}\n", fmt::join(*open, ", "), *id);
   fmt::print("{}\n", (folder / "029-report.html").string());
   return Exit::ok;
 }

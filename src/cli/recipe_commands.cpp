@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/file.hpp"
@@ -70,12 +71,15 @@ Exit render_of_example(const recipe::Recipe& recipe, const Command& command) {
 }  // namespace
 
 Exit run_recipe_lint(const App& app, const Command&) {
-  auto loaded = app.load_recipe();
-  if (!loaded) return report(loaded.error());
-  fmt::print("{}", recipe::lint_report(*loaded->recipe, builtin_names()));
-  for (const auto& message : recipe::lint(*loaded->recipe, builtin_names()))
-    if (message.is_error) return Exit::configuration;
-  return Exit::ok;
+  auto files = app.recipe_files();
+  if (!files) return report(files.error());
+  // Everything that is wrong is wanted, not only what stops loading first.
+  auto inspection = recipe::inspect_recipe(std::move(*files));
+  fmt::print("{}", recipe::lint_report(inspection.recipe, builtin_names(), inspection.problems));
+  const auto is_error = [](const recipe::LintMessage& message) { return message.is_error; };
+  const auto messages = recipe::lint(inspection.recipe, builtin_names());
+  const bool broken = std::ranges::any_of(inspection.problems, is_error) || std::ranges::any_of(messages, is_error);
+  return broken ? Exit::configuration : Exit::ok;
 }
 
 Exit run_recipe_graph(const App& app, const Command& command) {

@@ -54,6 +54,18 @@ json::value raw_body(const FinishJob& job) {
   return answers;
 }
 
+/// One document per item of a mapped step; null where there is no answer.
+json::array raw_documents(const FinishJob& job) {
+  json::array documents;
+  const auto* items = job.own.if_contains("items");
+  if (!items || !items->is_array()) return documents;
+  for (const auto& item : items->get_array()) {
+    const auto* answer = find(item, "answer");
+    documents.push_back(answer && !answer->is_null() ? json::value(raw_document(job, *answer)) : json::value(nullptr));
+  }
+  return documents;
+}
+
 /// Values while outputs are made: `out` grows, views may read it.
 class OutputMaker {
  public:
@@ -75,6 +87,11 @@ class OutputMaker {
     }
     if (const auto it = job_.task->from.find(output.name); it != job_.task->from.end())
       return recipe::resolve(it->second, scope_);
+    if (output.name == "raw" && output.numbered) {
+      json::value raw = raw_documents(job_);
+      add_origin(output, raw);
+      return raw;
+    }
     if (output.name == "raw") {
       auto raw = raw_document(job_, raw_body(job_));
       add_prompts(job_, raw);

@@ -176,25 +176,12 @@ std::optional<llm::Parent> PlanRun::parent_of(const TaskRun& task, const StepRun
 llm::Judge PlanRun::make_judge(const TaskRun& task, const StepRun& step, const UnitRun& unit) const {
   return [task = task.task, step = step.step, context = unit.context](std::string_view text, const json::array& kept,
                                                                       bool last) {
-    llm::Judgement out;
-    if (step->text_answer) {
-      const auto trimmed = trim(text);
-      out.accepted = !trimmed.empty();
-      out.value = json::string(trimmed);
-      if (trimmed.empty()) out.error = out.feedback = "The answer was empty.";
-      return out;
-    }
     auto verdict = recipe::judge_answer(*task, *step, text, *context->scope, kept);
+    llm::Judgement out;
     out.partial = verdict.partial;
-    const json::array* list = nullptr;
-    if (step->complete && verdict.value.is_object())
-      list = get_array(verdict.value, step->complete->list.steps.front().name);
-    if (verdict.partial && list) out.kept = *list;
-    out.accepted = verdict.accepted();
-    out.degraded = verdict.degraded;
-    if (!out.accepted && last && verdict.partial && step->complete && step->complete->degraded && list &&
-        static_cast<int>(list->size()) >= step->complete->min)
-      out.accepted = out.degraded = true;
+    if (verdict.partial) out.kept = recipe::kept_elements(*step, verdict);
+    out.accepted = verdict.accepted() || (last && verdict.degraded);
+    out.degraded = !verdict.accepted() && out.accepted;
     if (!out.accepted) {
       out.feedback = recipe::repair_text(verdict, *step);
       for (const auto& problem : verdict.problems)
@@ -463,7 +450,6 @@ bool PlanRun::settle_gate_refusal(TaskRun& task, UnitRun& unit, const llm::CallO
 }
 
 void PlanRun::record_findings(const TaskRun& task, const StepRun& step, const UnitRun& unit, json::object& meta) const {
-  if (step.step->text_answer) return;
   const auto verdict = recipe::judge_value(*task.task, *step.step, unit.row.result, *unit.context->scope);
   json::array findings;
   for (const auto& problem : verdict.problems)

@@ -119,8 +119,8 @@ Result<FinishJob> PlanRun::make_finish_job(TaskRun& task) {
   }
   for (const auto& [name, value] : task.local) job.own[name] = value;
   job.roots["plan"] = plan_value_;
-  if (task.task->view) add_roots(task.task->view->paths(), values_, job.roots);
-  for (const auto& [name, tmpl] : task.task->derived) add_roots(tmpl.paths(), values_, job.roots);
+  if (task.task->view) add_roots(task.task->view->paths(config_.recipe->fragments), values_, job.roots);
+  for (const auto& [name, tmpl] : task.task->derived) add_roots(tmpl.paths(config_.recipe->fragments), values_, job.roots);
   for (const auto& [name, path] : task.task->from) add_roots({path}, values_, job.roots);
   std::set<std::string> models;
   int calls = 0;

@@ -143,6 +143,7 @@ Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const
     if (row.state != "completed" && row.state != "skipped") open.insert(row.task_key);
   const auto reset = with_dependents(recipe, open);
   store::Transaction transaction{plan.plan_id, std::nullopt, {}, "resume"};
+  transaction.writes.push_back(store::ExpectPlan{{"failed", "cancelled"}, plan.run_attempt});
   for (const auto& row : snapshot.tasks) {
     if (std::find(reset.begin(), reset.end(), row.task_key) == reset.end()) continue;
     auto task = row;
@@ -200,6 +201,7 @@ Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::R
   out.reset_tasks = with_dependents(recipe, {task_key});
   out.transaction = {plan.plan_id, std::nullopt, {}, "retry"};
   auto& writes = out.transaction.writes;
+  writes.push_back(store::ExpectPlan{{"completed", "failed", "cancelled"}, plan.run_attempt});
   for (auto& item : units_to_ask(snapshot, task_key, options.items)) writes.push_back(store::PutItem{std::move(item)});
   std::set<std::string> open(out.reset_tasks.begin(), out.reset_tasks.end());
   // A plan that failed or was cancelled has more open tasks; they come along, as in resume.

@@ -110,6 +110,7 @@ void CallMachine::exchange_over(Now now) {
   }
   if (attempt_.exchange->stale_connection(now.steady) && !attempt_.resent) {
     attempt_.resent = true;
+    attempt_.request.fresh_connection = true;
     send(attempt_.request, now);
     return;
   }

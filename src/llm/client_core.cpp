@@ -169,7 +169,7 @@ void ClientCore::carry_out(CallId id, Call& call, action::Send& send) {
     return;
   }
   TransferRequest request{send.request.method, std::move(*url), endpoint_headers(*send.model, options_.secret),
-                          send.request.body, send.request.streaming, {}};
+                          send.request.body, send.request.streaming, {}, send.request.fresh_connection};
   request.headers.insert(request.headers.end(), send.request.headers.begin(), send.request.headers.end());
   if (payload_log_ && !send.request.body.empty()) {
     payload_log_->write(json::object{{"at", format_iso(clock_.now())}, {"call", call.machine->spec().call_key},

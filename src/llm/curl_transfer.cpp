@@ -77,8 +77,7 @@ CurlList make_header_list(const HeaderList& headers) {
 }
 
 CurlTransfer::CurlTransfer(TransferId id, TransferRequest request, TransferHandlers handlers, const TransportOptions& options)
-    : id_(id), request_(std::move(request)), handlers_(std::move(handlers)), easy_(curl_easy_init()),
-      stale_window_(options.settings.stale_connection_window), started_at_(std::chrono::steady_clock::now()) {
+    : id_(id), request_(std::move(request)), handlers_(std::move(handlers)), easy_(curl_easy_init()) {
   PLANEXE_ASSERT(easy_ != nullptr);
   CURL* easy = easy_.get();
   set_common_options(easy, options);
@@ -106,6 +105,7 @@ CurlTransfer::CurlTransfer(TransferId id, TransferRequest request, TransferHandl
   if (request_.total_timeout.count() > 0) {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.total_timeout.count()));
   }
+  if (request_.fresh_connection) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (request_.method == "POST") set_body();
 }
 
@@ -116,7 +116,6 @@ void CurlTransfer::set_body() {
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, &CurlTransfer::read_callback);
   curl_easy_setopt(easy, CURLOPT_READDATA, this);
   curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &CurlTransfer::seek_callback);
-  curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
 }
 
 std::size_t CurlTransfer::read_callback(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -128,16 +127,9 @@ std::size_t CurlTransfer::read_callback(char* bytes, std::size_t size, std::size
   return length;
 }
 
-/// libcurl rewinds the body to send it again on a new connection. That is right for a connection that was closed while
-/// idle, and wrong for one that broke later: the first request may have run, which the ledger must show.
-int CurlTransfer::seek_callback(void* self, curl_off_t offset, int origin) {
-  auto& transfer = *static_cast<CurlTransfer*>(self);
-  const bool young = std::chrono::steady_clock::now() - transfer.started_at_ < transfer.stale_window_;
-  if (origin != SEEK_SET || offset != 0 || !young || transfer.rewinds_ > 0) return CURL_SEEKFUNC_FAIL;
-  ++transfer.rewinds_;
-  transfer.body_at_ = 0;
-  return CURL_SEEKFUNC_OK;
-}
+/// libcurl would send the body again, up to five times, when a kept connection turns out to be dead. Each of these
+/// requests may have run and be charged, and none would be in the ledger: only the call machine repeats, once.
+int CurlTransfer::seek_callback(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
 
 std::size_t CurlTransfer::header_callback(char* bytes, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
@@ -183,9 +175,11 @@ TransferEnd CurlTransfer::end_of(CURLcode result) const {
   TransferEnd end;
   long connects = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
-  end.reused_connection = connects == 0;
+  // The second kind: libcurl has already connected anew and found that it must not repeat the body.
+  end.reused_connection = connects == 0 || result == CURLE_SEND_FAIL_REWIND;
   if (result == CURLE_OK) return end;
   end.message = error_[0] != 0 ? error_ : curl_easy_strerror(result);
+  if (result == CURLE_SEND_FAIL_REWIND) end.message = "the kept connection was dead";
   curl_off_t connected = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &connected);
   if (result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY) {

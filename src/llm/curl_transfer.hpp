@@ -64,10 +64,7 @@ class CurlTransfer {
   TransferHandlers handlers_;
   CurlEasy easy_;
   CurlList header_list_;
-  std::chrono::milliseconds stale_window_;
-  std::chrono::steady_clock::time_point started_at_;
   std::size_t body_at_ = 0;
-  int rewinds_ = 0;
   ResponseHead head_;
   bool head_told_ = false;
   bool silent_ = false;

@@ -28,6 +28,7 @@ struct TransferRequest {
   std::string body;
   bool streaming = true;
   std::chrono::milliseconds total_timeout{0};  ///< 0 = none; the caller watches
+  bool fresh_connection = false;               ///< no connection of the pool
 };
 
 /// Called on the loop thread, from inside of the transport: they may call every function of it. After the end, an

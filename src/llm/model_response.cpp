@@ -138,11 +138,12 @@ std::optional<ProviderError> read_provider_error(const json::value& value) {
 std::optional<Usage> read_usage(const json::value& value) {
   if (!value.is_object()) return std::nullopt;
   const bool chat = find(value, "prompt_tokens") != nullptr || find(value, "completion_tokens") != nullptr;
-  if (!chat && find(value, "input_tokens") == nullptr && find(value, "output_tokens") == nullptr) return std::nullopt;
   const std::string_view in = chat ? "prompt_tokens" : "input_tokens";
   const std::string_view out = chat ? "completion_tokens" : "output_tokens";
   const std::string_view in_details = chat ? "prompt_tokens_details" : "input_tokens_details";
   const std::string_view out_details = chat ? "completion_tokens_details" : "output_tokens_details";
+  // Counts that are absent or no numbers are no usage: an estimate says more than 0.
+  if (!get_double(value, in) && !get_double(value, out)) return std::nullopt;
   Usage usage;
   usage.input_tokens = count_of(value, in);
   usage.output_tokens = count_of(value, out);

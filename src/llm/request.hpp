@@ -44,6 +44,7 @@ struct Request {
   std::string body;
   HeaderList headers;
   bool streaming = true;
+  bool fresh_connection = false;   ///< after a kept connection that was dead: the others of the pool may be dead too
 };
 
 /// The create request, always streaming. Input goes from stable to variable, so that equal prefixes stay equal bytes.

@@ -104,7 +104,8 @@ void phase_table(std::string& html, const Schedule& schedule) {
       });
     };
     html += fmt::format(
-        "<tr><td>{} {}</td><td>{}</td><td>{}</td><td class=\"right\">{}</td><td class=\"right\">{}</td><td "
+        "<tr><td>{} {}</td><td class=\"nowrap\">{}</td><td class=\"nowrap\">{}</td><td class=\"right\">{}</td><td "
+        "class=\"right\">{}</td><td "
         "class=\"right\">{}</td><td class=\"right\">{}</td></tr>\n",
         phase.ref, escape_html(phase.title), format_date(phase.start_date), format_date(phase.finish_date),
         phase.duration_days, count(false), count(true), phase.total_float);

@@ -68,7 +68,7 @@ std::string part(std::string_view id, std::string_view number, std::string_view 
   return fmt::format(
       "<section class=\"part {}\" id=\"{}\" aria-labelledby=\"{}-h\">\n<h2 id=\"{}-h\"><span class=\"no\">{}</span> {} "
       "<a class=\"anchor\" href=\"#{}\" "
-      "aria-label=\"Link to this section\">#</a></h2>\n<div class=\"body\">\n{}</div>\n</section>\n",
+      "aria-label=\"Link to this section\">#</a></h2>\n<div class=\"body\" lang=\"\">\n{}</div>\n</section>\n",
       kind, id, id, id, number, escape_html(title), id, html);
 }
 
@@ -86,8 +86,8 @@ std::string cover(const ReportSource& source, const ReportValues& values, std::s
   std::string meta;
   const auto add = [&](std::string_view label, std::string_view value) {
     if (!value.empty())
-      meta +=
-          fmt::format("{}<span class=\"nowrap\">{} {}</span>", meta.empty() ? "" : " · ", label, escape_html(value));
+      meta += fmt::format("{}<span class=\"nowrap\">{}{} {}</span>", meta.empty() ? "" : " ", meta.empty() ? "" : "· ",
+                          label, escape_html(value));
   };
   add("Project start", text(source.plan, "start_date"));
   add("Plan made", text(source.plan, "created_at").substr(0, 10));
@@ -116,7 +116,11 @@ std::vector<QualitySection> quality_sections(const std::vector<RenderedSection>&
   return list;
 }
 
+std::string report_script() { return fmt::format("{}\n{}", asset("gantt.js"), asset("report.js")); }
+
 }  // namespace
+
+std::string report_script_hash() { return csp_hash(report_script()); }
 
 std::string report_title(const ReportSource& source) {
   for (std::string title : {read_text(source, "create_wbs_level1.title"), text(source.plan, "title"),
@@ -139,7 +143,7 @@ Report make_report(const ReportSource& source) {
   HtmlPage page;
   page.title = report.title;
   page.style = fmt::format("{}\n{}\n{}", asset("theme.css"), asset("gantt.css"), asset("report.css"));
-  page.script = fmt::format("{}\n{}", asset("gantt.js"), asset("report.js"));
+  page.script = report_script();
   page.body = "<a class=\"skip\" href=\"#executive-summary\">Skip to the text</a>\n<div class=\"layout\">\n" +
               contents(report.title, rendered);
   page.body += "<main>\n" + cover(source, values, report.title, report.sections);

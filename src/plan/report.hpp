@@ -60,6 +60,10 @@ std::vector<ReportSection> report_sections(const ReportSource& source);
 /// The whole report as one self-contained HTML file. Never fails: what cannot be shown is a marked gap.
 Report make_report(const ReportSource& source);
 
+/// "sha256-..." of the report's one inline script, for the policy of the server that sends it. The same for all
+/// reports.
+std::string report_script_hash();
+
 /// [{id, title, stage, content, content_type, filename, task_key}] of the sections that exist.
 json::array report_sections_json(const std::vector<ReportSection>& sections);
 

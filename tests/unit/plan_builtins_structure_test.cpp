@@ -62,6 +62,16 @@ TEST(PlanBuiltinsStructure, ScheduleGivesAllFourFiles) {
   EXPECT_THAT(rules, testing::Contains("rejected_link"));
 }
 
+TEST(PlanBuiltinsStructure, LinksDroppedBeforeAreShownToo) {
+  json::object reads = schedule_reads();
+  reads["identify_task_dependencies.raw"] =
+      parse(R"({"task_dependency_details":[],"rejected_links":[{"from":"a","to":"b","type":"SS","reason":"cycle"}]})");
+  const auto result = run("schedule", std::move(reads));
+  ASSERT_TRUE(result);
+  const Schedule made = schedule_from_json(result->outputs.at("schedule")).value();
+  EXPECT_THAT(made.rejected_links, testing::ElementsAre(RejectedLink{"a", "b", LinkType::SS, "cycle"}));
+}
+
 TEST(PlanBuiltinsStructure, StatedStartAndHorizonAreObeyed) {
   const auto result =
       run("schedule", schedule_reads(R"([{"kind":"start_date","quote":"from March 2026","value":"2026-03-02"},

@@ -83,6 +83,10 @@ TEST(PlanGantt, ChartShowsRowsCriticalPathAndStatedEnd) {
   expect_golden("gantt_chart.html", html);
 }
 
+TEST(PlanGantt, ScheduleFileIsGolden) {
+  expect_golden("schedule.json", to_json_pretty(schedule_to_json(sample(tree({2, 1}, 2)))));
+}
+
 TEST(PlanGantt, OverviewIsGolden) {
   expect_golden("gantt_overview.html", gantt_overview_html(sample(tree({2, 1}, 2))));
 }

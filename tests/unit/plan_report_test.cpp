@@ -75,6 +75,7 @@ TEST(PlanReport, LoadsNothingAndAllowsOneScript) {
   ASSERT_TRUE(RE2::PartialMatch(report.html, "(?s)<script>(.*?)</script>", &script));
   ASSERT_TRUE(RE2::PartialMatch(report.html, "script-src '(sha256-[^']+)'", &hash));
   EXPECT_EQ(csp_hash(script), hash);
+  EXPECT_EQ(report_script_hash(), hash);
   EXPECT_THAT(report.html, Not(HasSubstr("</script><b>")));
 }
 

@@ -49,7 +49,7 @@ void governance(ImportedRun& run) {
     body.emplace("escalates_to", body_or_null(text(body, "escalation_path")));
   });
   convert("governance_phase3_impl_plan", "governance_implementation_plan", [&](json::object& step, std::size_t number) {
-    step.emplace("step_id", fmt::format("G{}", number));
+    step.emplace("step_id", fmt::format("S{}", number));
     step.emplace("responsible_body_id", body_or_null(text(step, "responsible_body_or_role")));
     step.emplace("depends_on", json::array());
     step.emplace("creates_body_id", nullptr);
@@ -198,10 +198,17 @@ void premortem(ImportedRun& run) {
     json::array assumptions;
     for (const json::value& failure : list(raw, "failure_modes")) {
       if (text(failure, "failure_mode_archetype") != archetype) continue;
-      failures.push_back(failure);
+      // Ids ran through all rounds of the old run; here each archetype counts its own.
+      const std::string id = fmt::format("A{}", failures.size() + 1);
       for (const json::value& assumption : list(raw, "assumptions_to_kill"))
-        if (text(assumption, "assumption_id") == text(failure, "root_cause_assumption_id"))
-          assumptions.push_back(assumption);
+        if (text(assumption, "assumption_id") == text(failure, "root_cause_assumption_id")) {
+          json::object renamed = copy_of(assumption);
+          renamed["assumption_id"] = id;
+          assumptions.push_back(std::move(renamed));
+        }
+      json::object renamed = copy_of(failure);
+      renamed["root_cause_assumption_id"] = id;
+      failures.push_back(std::move(renamed));
     }
     if (!failures.empty())
       step.items.push_back({std::string(archetype), json::object{{"assumptions_to_kill", std::move(assumptions)},
