@@ -43,6 +43,17 @@ const IdsBlock* once_block(const json::array& list, const std::vector<IdsBlock>&
   return nullptr;
 }
 
+/// Makes the first sentence of a copied element its own, since no two elements may say the same. Short texts are names and
+/// words of a list and stay.
+void vary(json::object& element, std::string_view id_field, const std::string& id) {
+  constexpr std::size_t kSentence = 40;
+  for (auto& [key, member] : element) {
+    if (key == id_field || key == "quote" || !member.is_string() || member.as_string().size() < kSentence) continue;
+    member = json::string(std::string(member.as_string()).append(" (" + id + ")"));
+    return;
+  }
+}
+
 void one_per_id(json::array& list, const IdsBlock& block) {
   json::array fitted;
   std::size_t spare = 0;
@@ -54,6 +65,7 @@ void one_per_id(json::array& list, const IdsBlock& block) {
     }
     auto copy = list[spare++ % list.size()];
     copy.as_object()[block.field] = id_like(copy.as_object().at(block.field), id);
+    vary(copy.as_object(), block.field, id);
     fitted.push_back(std::move(copy));
   }
   list = std::move(fitted);
@@ -135,15 +147,28 @@ std::string squeeze(std::string_view text) {
   return out;
 }
 
-/// Quotes that the prompt does not hold are left out, as an honest model would.
-void drop_foreign_quotes(json::value& answer, const std::string& prompt) {
-  auto* limits = answer.is_object() ? answer.as_object().if_contains("stated_limits") : nullptr;
-  if (!limits || !limits->is_array()) return;
-  const auto whole = squeeze(prompt);
+bool quoted(const std::string& prompt, const json::value& text) {
+  return !text.is_string() || prompt.find(squeeze(text.as_string())) != std::string::npos;
+}
+
+/// Elements whose quote the prompt does not hold are left out, as an honest model would; `path` is `list[].field` of a rule.
+void drop_foreign_quotes(json::value& answer, std::string_view path, const std::string& prompt) {
+  const auto mark = path.find("[].");
+  if (mark == std::string_view::npos || !answer.is_object()) return;
+  auto* list = answer.as_object().if_contains(path.substr(0, mark));
+  if (!list || !list->is_array()) return;
   json::array kept;
-  for (auto& limit : limits->as_array())
-    if (whole.find(squeeze(get_string(limit, "quote").value_or("\n"))) != std::string::npos) kept.push_back(std::move(limit));
-  *limits = std::move(kept);
+  for (auto& element : list->as_array()) {
+    const auto* text = find(element, path.substr(mark + 3));
+    if (!text || quoted(prompt, *text)) kept.push_back(std::move(element));
+  }
+  *list = std::move(kept);
+}
+
+void drop_foreign_quotes(json::value& answer, const recipe::Step& step, const std::string& prompt) {
+  const auto whole = squeeze(prompt);
+  for (const auto& rule : step.rules)
+    if (rule.kind == recipe::RuleKind::quoted) drop_foreign_quotes(answer, rule.path.text, whole);
 }
 
 /// "task/step/item/turn" -> "item"; a call without an item has three parts.
@@ -223,7 +248,7 @@ std::string AnswerBook::answer(const Request& request) const {
     return cut_at_paragraph(request.parts.empty() ? "" : request.parts.back(), kEchoChars);
   }
   fit_ids(value, find_ids(request.user_text));
-  drop_foreign_quotes(value, client_prompt(request.user_text));
+  drop_foreign_quotes(value, *step, client_prompt(request.user_text));
   // Stored answers of a real model hold blanks such as "[website]"; told so, a model writes them without brackets.
   if (stored && number_in(request.attempt) > 1) drop_brackets(value);
   if (!stored) mark_first_text(value);

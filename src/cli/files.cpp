@@ -13,10 +13,11 @@ extern char** environ;
 
 namespace planexe::cli {
 
-Result<void> copy_plan_files(store::Store& store, const std::string& plan_id, const std::filesystem::path& folder) {
+Result<void> copy_plan_files(store::Store& store, const std::string& plan_id, const std::filesystem::path& folder, bool raw) {
   PLANEXE_TRY(ensure_dir(folder));
   PLANEXE_TRY_ASSIGN(const auto rows, store.contents(plan_id));
   for (const auto& row : rows) {
+    if (!raw && row.filename.ends_with("_raw.json")) continue;
     PLANEXE_TRY_ASSIGN(const auto content, store.content(plan_id, row.filename));
     if (content) PLANEXE_TRY(write_file_atomic(folder / row.filename, content->content));
   }

@@ -174,7 +174,7 @@ Exit run_export(const App& app, const Command& command) {
   auto open = open_plan(app, command);
   if (!open) return report(open.error());
   if (!command.export_.dir.empty()) {
-    if (auto copied = copy_plan_files(*open->store, open->id, command.export_.dir); !copied) return report(copied.error());
+    if (auto copied = copy_plan_files(*open->store, open->id, command.export_.dir, command.export_.raw); !copied) return report(copied.error());
     fmt::print("{}\n", command.export_.dir);
     return Exit::ok;
   }

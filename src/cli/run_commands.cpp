@@ -56,16 +56,34 @@ Exit run_plan(const App& app, const Command& command) {
   return (*session)->run_to_end(plan->plan_id, command.plan);
 }
 
+namespace {
+
+/// The settings of the command line for a plan that goes on. A plan whose texts come from a real model is not finished by the rehearsal model unawares.
+Result<engine::ResumeOptions> options_for(RunSession& session, const std::string& plan_id, const PlanOptions& plan) {
+  engine::ResumeOptions options;
+  if (!plan.model.empty()) options.model = plan.model;
+  if (!plan.effort.empty()) options.effort = plan.effort;
+  if (plan.max_cost_usd) options.max_cost_micros = static_cast<std::int64_t>(*plan.max_cost_usd * 1e6);
+  PLANEXE_TRY_ASSIGN(const auto row, session.store().plan(plan_id));
+  if (session.rehearsal() && row && !row->rehearsal) {
+    if (!plan.rehearsal && plan.answers.empty())
+      return fail(ErrorCode::ProviderNotConfigured, "This plan is no rehearsal and no model provider is configured. Set a key, for example OPENAI_API_KEY in .env; "
+                                                    "or let the rehearsal model fill the rest with --rehearsal, which marks the plan as a rehearsal.");
+    options.rehearsal = true;
+  }
+  return options;
+}
+
+}  // namespace
+
 Exit run_resume(const App& app, const Command& command) {
   auto session = RunSession::open(app, command.plan);
   if (!session) return report(session.error());
   auto id = find_plan_id((*session)->store(), command.id);
   if (!id) return report(id.error());
-  engine::ResumeOptions options;
-  if (!command.plan.model.empty()) options.model = command.plan.model;
-  if (!command.plan.effort.empty()) options.effort = command.plan.effort;
-  if (command.plan.max_cost_usd) options.max_cost_micros = static_cast<std::int64_t>(*command.plan.max_cost_usd * 1e6);
-  auto plan = (*session)->engine().resume(*id, options);
+  auto options = options_for(**session, *id, command.plan);
+  if (!options) return report(options.error());
+  auto plan = (*session)->engine().resume(*id, *options);
   if (!plan) return report(plan.error());
   if (!app.common.json && !app.common.quiet) fmt::print(stderr, "Going on with plan {}\n", *id);
   return (*session)->run_to_end(*id, command.plan);
@@ -78,10 +96,9 @@ Exit run_retry(const App& app, const Command& command) {
   if (!session) return report(session.error());
   auto id = find_plan_id((*session)->store(), command.id);
   if (!id) return report(id.error());
-  engine::RetryOptions options{*items, std::nullopt, std::nullopt};
-  if (!command.plan.model.empty()) options.model = command.plan.model;
-  if (!command.plan.effort.empty()) options.effort = command.plan.effort;
-  auto reset = (*session)->engine().retry(*id, command.retry.task, options);
+  auto options = options_for(**session, *id, command.plan);
+  if (!options) return report(options.error());
+  auto reset = (*session)->engine().retry(*id, command.retry.task, {*items, *options});
   if (!reset) return report(reset.error());
   if (!app.common.json && !app.common.quiet) {
     fmt::print(stderr, "{} is made again; {} tasks depend on it and are checked:", command.retry.task, reset->size() - 1);

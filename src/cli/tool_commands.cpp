@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "cli/commands.hpp"
+#include "llm/cost.hpp"
 #include "plan/builtin.hpp"
 #include "recipe/lint.hpp"
 #include "store/url.hpp"
@@ -36,12 +37,15 @@ Exit run_models(const App& app, const Command& command) {
     if (!model.is_text()) continue;
     auto why = app.why_unavailable(model);
     if (why.empty() && command.check) {
-      if (auto probed = llm::probe_model(*options, model.id); !probed) {
+      auto probed = llm::probe_model(*options, model.id);
+      if (!probed) {
         why = probed.error().message;
         all_good = false;
+      } else if (!app.common.json) {
+        fmt::print(stderr, "{}: {}\n", model.id, strip_control(*probed));
       }
     }
-    const auto price = options->prices.price(model.provider, model.model, app.clock->now());
+    const auto price = llm::price_of(model, options->prices, app.clock->now());
     if (app.common.json) {
       list.push_back(json::object{{"id", model.id}, {"provider", model.provider}, {"model", model.model}, {"priority", model.priority},
                                   {"context_window", model.context_window}, {"available", why.empty()},
@@ -113,7 +117,7 @@ Exit run_doctor(const App& app, const Command&) {
     check("database", true, "none yet; the first plan makes " + url->file.string());
   } else if (store) {
     auto findings = (*store)->check();
-    check("database", findings && findings->empty(), findings ? fmt::format("{}, {} findings", app.settings.masked().empty() ? "" : masked_value("DATABASE_URL", app.db_url), findings->size()) : findings.error().message);
+    check("database", findings && findings->empty(), findings ? fmt::format("{}, {} findings", masked_value("DATABASE_URL", app.db_url), findings->size()) : findings.error().message);
   } else {
     check("database", false, store.error().message);
   }

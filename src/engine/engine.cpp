@@ -155,7 +155,12 @@ Result<store::PlanRow> Engine::resume(const std::string& plan_id, const ResumeOp
   PLANEXE_TRY_ASSIGN(auto snapshot, existing(store_, plan_id));
   // A run that died without an end needs no new attempt: it goes on where it was.
   const bool interrupted = snapshot.plan.status == "running" && !runs_.contains(plan_id);
-  if (interrupted || (snapshot.plan.status == "pending" && !runs_.contains(plan_id))) return snapshot.plan;
+  if (interrupted || (snapshot.plan.status == "pending" && !runs_.contains(plan_id))) {
+    if (options.empty()) return snapshot.plan;
+    apply_options(snapshot.plan, options);
+    PLANEXE_TRY(fenced_commit(plan_id, {plan_id, std::nullopt, {store::PutPlan{snapshot.plan}}, "resume"}));
+    return snapshot.plan;
+  }
   PLANEXE_TRY_ASSIGN(auto recipe, recipe_of(snapshot.plan));
   PLANEXE_TRY_ASSIGN(auto transaction, make_resume(snapshot, *recipe, options, clock_.now()));
   PLANEXE_TRY(fenced_commit(plan_id, std::move(transaction)));

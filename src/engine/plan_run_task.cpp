@@ -158,7 +158,8 @@ bool PlanRun::settle_step(TaskRun& task, StepRun& step) {
     return false;
   } else if (missing > 0) {
     const double share = static_cast<double>(missing) / static_cast<double>(std::max(1L, wanted));
-    if (!step.step->map || done == 0 || share > step.step->map->max_missing) return fail_step(task, step);
+    const double allowed = step.step->map ? step.step->map->max_missing : 0;
+    if (share > allowed || (done == 0 && allowed < 1)) return fail_step(task, step);
     task.row.degraded = true;
   }
   for (const auto& unit : step.units)

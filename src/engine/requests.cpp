@@ -6,6 +6,7 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "engine/intake_form.hpp"
 #include "recipe/prompt.hpp"
 
 namespace planexe::engine {
@@ -85,6 +86,7 @@ Result<void> check_request(CreateRequest& request) {
   if (request.redline_mode != "block" && request.redline_mode != "warn")
     return invalid("Unknown gate mode \"" + strip_control(request.redline_mode) + "\"; use block or warn.");
   if (request.model == "auto") request.model.clear();
+  if (!request.intake.is_null()) PLANEXE_TRY(check_intake(request.intake));
   if (request.max_cost_micros && *request.max_cost_micros <= 0) return invalid("The cost ceiling must be above 0.");
   return {};
 }
@@ -130,6 +132,13 @@ store::Transaction make_plan(const CreateRequest& request, const recipe::Recipe&
   return transaction;
 }
 
+void apply_options(store::PlanRow& plan, const ResumeOptions& options) {
+  if (options.model) plan.llm_model = *options.model == "auto" ? "" : *options.model;
+  if (options.effort) plan.reasoning_effort = *options.effort;
+  if (options.max_cost_micros) plan.max_cost_micros = options.max_cost_micros;
+  if (options.rehearsal) plan.rehearsal = true;
+}
+
 Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe,
                                        const ResumeOptions& options, TimePoint now) {
   auto plan = snapshot.plan;
@@ -150,9 +159,7 @@ Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const
     reset_row(task);
     transaction.writes.push_back(store::PutTask{std::move(task)});
   }
-  if (options.model) plan.llm_model = *options.model == "auto" ? "" : *options.model;
-  if (options.effort) plan.reasoning_effort = *options.effort;
-  if (options.max_cost_micros) plan.max_cost_micros = options.max_cost_micros;
+  apply_options(plan, options);
   begin_again(plan, snapshot, "Plan goes on", now, transaction.writes);
   return transaction;
 }
@@ -214,13 +221,15 @@ Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::R
       reset_row(reset);
       if (key == task_key) {
         reset.ask_anew = true;
-        if (options.model) reset.model = *options.model;
+        if (options.run.model) reset.model = *options.run.model;
       }
       writes.push_back(store::PutTask{std::move(reset)});
       writes.push_back(store::MarkStale{key});
     }
   }
-  if (options.effort) plan.reasoning_effort = *options.effort;
+  auto run = options.run;
+  run.model.reset();
+  apply_options(plan, run);
   begin_again(plan, snapshot, "Task \"" + task->title + "\" is made again", now, writes);
   return out;
 }

@@ -33,7 +33,13 @@ store::Transaction make_plan(const CreateRequest& request, const recipe::Recipe&
 struct ResumeOptions {
   std::optional<std::string> model, effort;
   std::optional<std::int64_t> max_cost_micros;
+  bool rehearsal = false;  ///< the rehearsal model answers from now on: the plan is marked as one
+
+  [[nodiscard]] bool empty() const { return !model && !effort && !max_cost_micros && !rehearsal; }
 };
+
+/// Lays the options over the plan's own settings.
+void apply_options(store::PlanRow& plan, const ResumeOptions& options);
 
 /// From failed or cancelled: what did not succeed, and everything that depends on it, is pending again. PLAN_ACTIVE or PLAN_NOT_RESUMABLE otherwise.
 Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe,
@@ -44,7 +50,7 @@ std::optional<RetryItems> retry_items_from(std::string_view name);
 
 struct RetryOptions {
   RetryItems items = RetryItems::automatic;
-  std::optional<std::string> model, effort;
+  ResumeOptions run;  ///< its model is for this task only
 };
 
 struct RetryPlan {

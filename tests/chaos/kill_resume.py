@@ -60,11 +60,11 @@ def violations(database, plan_id):
     none("started before its input",
          "SELECT e.to_key, e.from_key FROM plan_task_edges e JOIN plan_tasks a ON a.plan_id = e.plan_id AND a.task_key = e.from_key "
          "JOIN plan_tasks b ON b.plan_id = e.plan_id AND b.task_key = e.to_key WHERE e.plan_id = ? AND b.started_at < a.finished_at AND b.attempt = 1")
-    last = 0
-    for (seq,) in db.execute("SELECT seq FROM plan_events WHERE plan_id = ? ORDER BY rowid", (plan_id,)):
-        if seq <= last:
-            found.append("event number %d after %d" % (seq, last))
-        last = seq
+    last = ""
+    for seq, created in db.execute("SELECT seq, created_at FROM plan_events WHERE plan_id = ? ORDER BY seq", (plan_id,)):
+        if created < last:
+            found.append("event %d is older than the one before it" % seq)
+        last = created
     status = db.execute("SELECT status, error_message FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
     if not status or status[0] != "completed":
         found.append("plan is %s" % (status,))
@@ -145,6 +145,7 @@ def main():
     parser.add_argument("--profile", default="fast")
     parser.add_argument("--span", type=float, default=1.5, help="seconds after a start within which the kill falls")
     options = parser.parse_args()
+    options.bin_dir = os.path.abspath(options.bin_dir)
     rng = random.Random(options.seed)
     server, url = start_rehearsal(options.bin_dir, options.profile, options.seed)
     kills = plans = bad = repeats = fetched = 0

@@ -109,6 +109,56 @@ TEST(RehearsalAnswers, EveryStepOfTheRecipeIsAnsweredInItsSchema) {
   EXPECT_GT(marked, asked / 2) << "answers say that they are a rehearsal";
 }
 
+TEST(RehearsalAnswers, QuotesThatTheRequestDoesNotHoldAreLeftOut) {
+  const auto recipe = load_answers_recipe("");
+  ASSERT_TRUE(recipe.has_value());
+  const auto* task = (*recipe)->task("identify_purpose");
+  ASSERT_NE(task, nullptr);
+  const auto& limits = task->step("main")->example.at("stated_limits").as_array();
+  ASSERT_GE(limits.size(), 1U);
+  const auto quote = std::string(limits[0].at("quote").as_string());
+  const AnswerBook book(*recipe);
+  const auto kept = [&](const std::string& prompt) {
+    Request request;
+    request.call = "identify_purpose/main/1";
+    request.user_text = "<client_request>\n" + prompt + "\n</client_request>";
+    return parse_json(book.answer(request)).value().at("stated_limits").as_array().size();
+  };
+  EXPECT_EQ(kept("Something else"), 0U);
+  EXPECT_EQ(kept("It must be so: " + quote + "."), 1U);
+}
+
+TEST(RehearsalAnswers, CopiedElementsSayWhomTheyAreFor) {
+  const auto value = fitted(R"({"list":[{"id":"L1","text":"A sentence that is long enough to count as one."}]})",
+                            "<ids name=\"id\" use=\"once\">\nL1\nL2\n</ids>");
+  const auto& list = value.at("list").as_array();
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_NE(list[0].at("text"), list[1].at("text"));
+}
+
+TEST(RehearsalAnswers, AnAnswerThatWasSentBackIsNotRepeated) {
+  const auto recipe = load_answers_recipe("");
+  ASSERT_TRUE(recipe.has_value());
+  int recalled = 0;
+  const AnswerBook book(*recipe, [&](const StoredQuestion& question) -> std::optional<json::value> {
+    ++recalled;
+    EXPECT_EQ(question.task, "premise_attack");
+    EXPECT_EQ(question.key, "Integrity");
+    EXPECT_EQ(question.number, 2);
+    return std::nullopt;
+  });
+  Request request;
+  request.call = "premise_attack/main/Integrity/1";
+  request.attempt = "1";
+  request.item = "2";
+  book.answer(request);
+  EXPECT_EQ(recalled, 1);
+  request.attempt = "2";
+  request.continues = true;
+  book.answer(request);
+  EXPECT_EQ(recalled, 1);
+}
+
 TEST(RehearsalAnswers, SpoiledAnswersAreWrongInTheirWay) {
   Request request;
   request.schema = json::parse(R"({"type":"object"})");
