@@ -8,7 +8,7 @@ namespace planexe::rehearsal {
 namespace {
 
 constexpr std::size_t kRequestsMax = 5'000;
-constexpr std::size_t kRequestBytesMax = std::size_t{128} << 20U;
+constexpr std::size_t kRequestBytesMax = std::size_t{64} << 20U;
 /// A plan has some hundred calls; load tests many thousand.
 constexpr std::size_t kCallsMax = 200'000;
 constexpr std::size_t kFailuresMax = 200;

@@ -35,7 +35,7 @@ class ResponseStore {
  public:
   /// Rough limits: a response of a real plan has about 100 KB with its prompts.
   static constexpr std::size_t kResponsesMax = 20'000;
-  static constexpr std::size_t kBytesMax = std::size_t{512} << 20U;
+  static constexpr std::size_t kBytesMax = std::size_t{128} << 20U;
 
   StoredResponse& put(StoredResponse response);
   /// Null when unknown, forgotten or deleted. Valid until the next put or erase.

@@ -19,7 +19,11 @@ Result<void> copy_plan_files(store::Store& store, const std::string& plan_id, co
   for (const auto& row : rows) {
     if (!raw && row.filename.ends_with("_raw.json")) continue;
     PLANEXE_TRY_ASSIGN(const auto content, store.content(plan_id, row.filename));
-    if (content) PLANEXE_TRY(write_file_atomic(folder / row.filename, content->content));
+    if (!content) continue;
+    // An attachment of an imported run may lie in a folder of its own; the reader of archives has refused "..".
+    const auto path = folder / row.filename;
+    PLANEXE_TRY(ensure_dir(path.parent_path()));
+    PLANEXE_TRY(write_file_atomic(path, content->content));
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "base/zip.hpp"
 #include "cli/commands.hpp"
+#include "cli/files.hpp"
 #include "engine/engine.hpp"
 #include "engine/import_plan.hpp"
 #include "plan/import.hpp"
@@ -78,6 +79,8 @@ Exit run_import(const App& app, const Command& command) {
   auto plan = compute(app, *loaded, **store, *id);
   if (!plan) return report(plan.error());
   const auto folder = std::filesystem::absolute(app.run_dir / *id).lexically_normal();
+  // The run has written what it computed; here come the files that were imported.
+  if (auto copied = copy_plan_files(**store, *id, folder); !copied) return report(copied.error());
   auto open = open_tasks(**store, *id);
   if (!open) return report(open.error());
   if (app.common.json) {

@@ -180,7 +180,16 @@ void Limits::learn_bucket(std::optional<TokenBucket>& bucket, bool fixed, const 
     }
   }
   if (!bucket) return;
-  if (const auto remaining = positive_header(headers, "x-ratelimit-remaining-" + suffix)) bucket->limit_to(*remaining, now);
+  if (const auto remaining = positive_header(headers, "x-ratelimit-remaining-" + suffix)) {
+    bucket->limit_to(*remaining, now);
+    return;
+  }
+  // The time until the bucket is full again says as much. Longer than a minute, it belongs to a limit per day.
+  constexpr std::chrono::milliseconds kMinute{60'000};
+  const auto header = headers.find("x-ratelimit-reset-" + suffix);
+  const auto reset = header == headers.end() ? std::nullopt : parse_go_duration(header->second);
+  if (!reset || reset->count() <= 0 || *reset > kMinute) return;
+  bucket->limit_to(bucket->limit() * (kMinute - *reset).count() / kMinute.count(), now);
 }
 
 void Limits::learn_headers(TicketId id, const HeaderMap& headers, SteadyTime now) {

@@ -119,6 +119,8 @@ class Reader {
       } else if (const auto place = index_.find(name); place && folder_of(file.name) == folder && !is_report(name)) {
         store(*place, name, file.bytes);
       } else {
+        // A plan's files lie in no folder; what is elsewhere keeps its path, so that no two get one name.
+        if (folder_of(file.name) == folder) file.name = name;
         run_.attachments.push_back(std::move(file));
       }
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Real finished runs: imported as they are, and played back through a whole plan."""
+import html as html_text
 import json
 import os
 import pathlib
@@ -25,10 +26,6 @@ def files_of(path):
         return {name.split("/")[-1]: bundle.read(name) for name in names}
 
 
-def words(text):
-    return re.findall(r"\w+", text)
-
-
 def sentences(markdown, count=4):
     """Some long runs of plain words, for a search in HTML."""
     found = []
@@ -40,7 +37,7 @@ def sentences(markdown, count=4):
 
 
 def text_of(html):
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    return " ".join(html_text.unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 def section_of(html, section):
@@ -125,23 +122,25 @@ class RealRuns(harness.Case):
         def collect(value):
             if isinstance(value, dict):
                 for key, member in value.items():
-                    if key in ("title", "name", "question", "task_name") and isinstance(member, str) and len(member) > 12:
+                    if key in ("title", "name", "question", "major_phase_title") and isinstance(member, str) and len(member) > 12:
                         names.append(member)
+                    elif key == "pitch" and isinstance(member, str):
+                        names.extend(sentences(member))
                     collect(member)
             elif isinstance(value, list):
                 for member in value:
                     collect(member)
         collect(json.loads(data))
-        return [n for n in names if "&" not in n and "'" not in n and '"' not in n][:40]
+        return names[:40]
 
 
 # Where a section's content comes from in a run of the reference. The plan's own texts must be among it.
 SOURCES = {
-    "executive-summary": "025-2-executive_summary.md", "gantt-overview": "018-5-wbs_level2.json", "pitch": "020-3-pitch.md",
+    "executive-summary": "025-2-executive_summary.md", "gantt-overview": "018-5-wbs_level2.json", "gantt-interactive": "018-5-wbs_level2.json", "pitch": "020-1-pitch_raw.json",
     "project-plan": "005-2-project_plan.md", "strategic-decisions": "002-14-strategic_decisions.md", "scenarios": "002-19-scenarios.md",
     "assumptions": "003-10-consolidate_assumptions_full.md", "governance": "006-13-consolidate_governance.md", "related-resources": "007-8-related_resources.md",
     "data-collection": "017-2-data_collection.md", "documents": "017-15-documents_to_create_and_find.md", "swot": "014-2-swot_analysis.md",
-    "team": "013-team.md", "expert-criticism": "016-2-expert_criticism.md", "wbs": "023-3-wbs_project_level1_and_level2_and_level3.json",
+    "team": "013-team.md", "expert-criticism": "016-2-expert_criticism.md", "wbs": "023-2-wbs_level3.json",
     "review-plan": "024-2-review_plan.md", "questions-answers": "027-1-questions_and_answers_raw.json", "premortem": "028-2-premortem.md",
     "initial-prompt": "001-2-plan.txt"}
 

@@ -153,8 +153,9 @@ class Settings(Refused):
 
     def test_broken_recipe_override(self):
         self.write("mine/tasks/setup/task.toml", 'title = "x"\nphase = = 3\n')
-        for command in (["plan", PROMPT], ["recipe", "lint"]):
-            self.refused(3, "tasks/setup/task.toml:2", *command, env={"PLANEXE_RECIPE_DIR": "mine"})
+        self.refused(3, "tasks/setup/task.toml:2", "plan", PROMPT, env={"PLANEXE_RECIPE_DIR": "mine"})
+        lint = self.expect_exit(self.box.run("recipe", "lint", env={"PLANEXE_RECIPE_DIR": "mine"}), 3)
+        self.assertIn("tasks/setup/task.toml:2", lint.out + lint.err)
 
     def test_unknown_key_in_a_recipe_override(self):
         original = pathlib.Path(__file__).parents[2] / "recipe/tasks/setup/task.toml"

@@ -262,7 +262,7 @@ class Refusal(harness.Case):
         self.expect_sound(self.box, ID)
         self.assertIn(self.CLAIM, self.box.stored_files(ID)["029-report.html"].decode())
 
-    CLAIM = "It asks how a lock is opened that is not one's own"
+    CLAIM = "It asks how the lock of another person is opened"
 
     def refuse(self):
         answer = {"rationale_short": "The prompt asks for help with theft.", "violation_category": schema_value("violation_category"),

@@ -23,7 +23,7 @@ LAYERS = {
     "server": {"base", "store", "recipe", "llm", "plan", "engine"},
     "cli": {"base", "store", "recipe", "llm", "plan", "engine", "server"},
     # The stand-in model server knows tasks and the wire protocol, never the engine it serves.
-    "rehearsal": {"base", "recipe", "llm"},
+    "rehearsal": {"base", "recipe", "llm", "plan"},
 }
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70

@@ -273,6 +273,22 @@ TEST(LlmLimits, LearnsFromHeadersButNotFromNonsense) {
   EXPECT_TRUE(limits.next_admission(kStart).has_value());
 }
 
+TEST(LlmLimits, ResetStandsInForAMissingRemainder) {
+  const ClientSettings settings;
+  const auto admitted_after = [&](const std::string& reset) {
+    Limits limits(settings, 64);
+    const ModelEntry a = model("a");
+    limits.enqueue(a, Ticket{1, "p", 0, "", 10}, kStart);
+    limits.admit(kStart);
+    limits.learn_headers(1, {{"x-ratelimit-limit-requests", "60"}, {"x-ratelimit-reset-requests", reset}}, kStart);
+    limits.enqueue(a, Ticket{2, "p", 0, "", 10}, kStart);
+    return limits.admit(kStart).size();
+  };
+  EXPECT_EQ(admitted_after("60s"), 0U);
+  EXPECT_EQ(admitted_after("1s"), 1U);
+  for (const char* ignored : {"8h", "0s", "-1", "soon", ""}) EXPECT_EQ(admitted_after(ignored), 1U) << ignored;
+}
+
 TEST(LlmLimits, TheCataloguesLimitGoesFirst) {
   const ClientSettings settings;
   Limits limits(settings, 64);

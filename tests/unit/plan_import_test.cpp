@@ -48,7 +48,7 @@ TEST(PlanImport, SortsFilesAndLeavesLeftoversOut) {
   EXPECT_EQ(run->plan.at("start_date"), json::value("2025-11-01"));
   std::vector<std::string> attached;
   for (const ZipEntry& file : run->attachments) attached.push_back(file.name);
-  EXPECT_THAT(attached, ElementsAre("run/030-report.html", "run/029-1-viability_raw.json", "other/001-2-plan.txt"));
+  EXPECT_THAT(attached, ElementsAre("030-report.html", "029-1-viability_raw.json", "other/001-2-plan.txt"));
   EXPECT_EQ(run->ignored.size(), 3u);
   EXPECT_EQ(to_json(run->tasks.at("expert_review").outputs.at("raw")), R"([null,null,{"a":1}])");
   EXPECT_THAT(run->open_tasks,

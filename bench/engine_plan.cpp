@@ -1,0 +1,201 @@
+// Prints what the engine and the database cost, with a model that answers at once or after a fixed time, in the same process.
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "base/embedded.hpp"
+#include "engine/engine.hpp"
+#include "engine/example_plan.hpp"
+#include "recipe/lint.hpp"
+
+namespace {
+
+using namespace planexe;
+using Millis = std::chrono::duration<double, std::milli>;
+
+/// Answers every call with the example of its step after `latency`.
+class ExampleClient final : public llm::ModelClient {
+ public:
+  ExampleClient(boost::asio::io_context& loop, const recipe::Recipe& recipe, std::chrono::milliseconds latency)
+      : loop_(loop), recipe_(recipe), latency_(latency) {}
+
+  llm::CallId start(llm::CallSpec spec, llm::Judge judge, std::shared_ptr<llm::CallHost> host) override {
+    ++calls_;
+    llm::AttemptStart begin;
+    begin.attempt = spec.first_attempt;
+    begin.model = begin.provider = "example";
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, latency_);
+    host->attempt_ready(begin, [this, timer, spec = std::move(spec), judge = std::move(judge), host](bool go, ErrorCode) {
+      if (!go) return;
+      timer->async_wait([this, timer, spec, judge, host](const boost::system::error_code&) { answer(spec, judge, *host); });
+    });
+    return ++last_id_;
+  }
+  void cancel(llm::CallId) override {}
+  [[nodiscard]] std::size_t active() const override { return 0; }
+  void shut_down() override {}
+  [[nodiscard]] int calls() const { return calls_; }
+
+ private:
+  void answer(const llm::CallSpec& spec, const llm::Judge& judge, llm::CallHost& host) {
+    const auto& task = *recipe_.task(spec.task_key);
+    const auto rest = spec.call_key.substr(spec.task_key.size() + 1);
+    const auto* step = task.step(rest.substr(0, rest.find('/')));
+    llm::AttemptRecord record;
+    record.attempt = spec.first_attempt;
+    record.status = "completed";
+    record.model = record.provider = "example";
+    record.text = engine::example_answer(*step, spec.item_number);
+    auto judged = judge(record.text, {}, true);
+    llm::CallOutcome outcome;
+    outcome.ok = judged.accepted;
+    outcome.value = std::move(judged.value);
+    outcome.model = outcome.provider = "example";
+    if (!outcome.ok) outcome.error = Error(ErrorCode::SchemaRepairExhausted, judged.error);
+    host.attempt_ended(record);
+    host.finished(std::move(outcome));
+  }
+
+  boost::asio::io_context& loop_;
+  const recipe::Recipe& recipe_;
+  std::chrono::milliseconds latency_;
+  llm::CallId last_id_ = 0;
+  int calls_ = 0;
+};
+
+/// 61 tasks that ask for one word: 36 in a chain, the rest beside it, as deep and wide as a real plan.
+std::vector<recipe::RecipeFile> noop_recipe() {
+  std::string order;
+  std::vector<recipe::RecipeFile> files{{"fragments/system.md", "Answer.\n"}};
+  const std::string schema = R"({"type":"object","additionalProperties":false,"properties":{"word":{"type":"string","description":"A word."}},"required":["word"]})";
+  for (int i = 0; i < 61; ++i) {
+    const auto key = fmt::format("t{:02}", i);
+    order += fmt::format("\"{}\", ", key);
+    const auto before = i == 0 ? "" : fmt::format("- t{:02}.raw\n", i < 36 ? i - 1 : i - 36);
+    files.push_back({"tasks/" + key + "/task.toml", fmt::format("title = \"{}\"\nphase = \"reporting\"\n[outputs]\nraw = \"{:03}-{}.json\"\n", key, i + 1, key)});
+    files.push_back({"tasks/" + key + "/prompt.md", "# context\n" + before + "\n# task\nSay a word.\n"});
+    files.push_back({"tasks/" + key + "/answer.schema.json", schema});
+    files.push_back({"tasks/" + key + "/example.json", R"({"word":"done"})"});
+  }
+  files.push_back({"recipe.toml", "name = \"No-op\"\nversion = \"1\"\nformat = 1\ntasks = [" + order + "]\n[defaults]\neffort = \"low\"\n"});
+  return files;
+}
+
+struct Outcome {
+  double wall_ms = 0;
+  int tasks = 0, calls = 0, completed = 0;
+  std::vector<double> task_ms;  ///< between the commits that ended two tasks of a plan
+};
+
+Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, std::chrono::milliseconds latency) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("planexe-bench-{}", getpid());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  Outcome out;
+  {
+    auto loaded = recipe::load_recipe(files);
+    if (!loaded) throw std::runtime_error(loaded.error().message);
+    auto recipe = std::make_shared<const recipe::Recipe>(std::move(*loaded));
+    auto store = store::open_store({"sqlite:///bench.db", folder.string()});
+    if (!store) throw std::runtime_error(store.error().message);
+    boost::asio::io_context loop;
+    SystemClock clock;
+    SystemRandom random;
+    ExampleClient client(loop, *recipe, latency);
+    engine::EngineOptions options;
+    options.owner = "bench";
+    options.run_dir = folder / "run";
+    options.exclusive = true;
+    engine::Engine engine(loop, **store, client, clock, random, files, recipe, options);
+    std::vector<std::string> ids;
+    for (int i = 0; i < plans; ++i) {
+      engine::CreateRequest request;
+      request.prompt = "Open a bicycle repair shop in Lyon, budget 80 000 EUR, opening within 9 months";
+      request.redline_mode = "warn";
+      ids.push_back(engine.create(request)->plan_id);
+    }
+    std::map<std::string, std::chrono::steady_clock::time_point> last;
+    engine.on_events([&](const std::string& id, const std::vector<engine::Event>& events) {
+      for (const auto& event : events) {
+        if (event.type != "task" || get_string(event.payload, "state") != "completed") continue;
+        ++out.tasks;
+        const auto now = std::chrono::steady_clock::now();
+        if (const auto it = last.find(id); it != last.end()) out.task_ms.push_back(Millis(now - it->second).count());
+        last[id] = now;
+      }
+    });
+    int left = plans;
+    engine.on_end([&](const std::string&, const engine::RunEnded& end) {
+      out.completed += end.status == "completed" ? 1 : 0;
+      if (--left == 0) loop.stop();
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& id : ids)
+      if (auto started = engine.run(id); !started) throw std::runtime_error(started.error().message);
+    loop.run();
+    out.wall_ms = Millis(std::chrono::steady_clock::now() - begin).count();
+    out.calls = client.calls();
+    engine.files().flush();
+  }
+  std::filesystem::remove_all(folder);
+  return out;
+}
+
+double percentile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+double peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+void print(const char* what, const Outcome& out, int plans) {
+  fmt::print("{:<44} {:>9.1f} ms  {}/{} plans complete  {:>7.0f} tasks/s  {:>6} calls\n", what, out.wall_ms, out.completed, plans,
+             out.tasks * 1000.0 / out.wall_ms, out.calls);
+}
+
+}  // namespace
+
+int main() {
+  std::vector<recipe::RecipeFile> real;
+  for (const auto& file : embedded::files("recipe")) real.push_back({std::string(file.path), std::string(file.bytes)});
+  const auto noop = noop_recipe();
+
+  const auto single = run(noop, 1, std::chrono::milliseconds(0));
+  print("no-op recipe of 61 tasks, one plan", single, 1);
+  fmt::print("{:<44} {:>9.2f} ms p50 {:.2f} ms p99 (target p50 < 1.5)\n", "  overhead per durable task", percentile(single.task_ms, 0.5), percentile(single.task_ms, 0.99));
+  print("no-op recipe, 100 plans at once", run(noop, 100, std::chrono::milliseconds(0)), 100);
+  const double before = peak_mib();
+  print("real recipe, one plan (target < 150 ms)", run(real, 1, std::chrono::milliseconds(0)), 1);
+  fmt::print("{:<44} {:>9.1f} MiB\n", "  peak memory that this plan added", peak_mib() - before);
+  print("real recipe, 20 plans at once", run(real, 20, std::chrono::milliseconds(0)), 20);
+
+  auto loaded = recipe::load_recipe(real);
+  const auto facts = recipe::graph_facts(*loaded, recipe::Speed::all);
+  constexpr int kLatencyMs = 50;
+  const auto slow = run(real, 1, std::chrono::milliseconds(kLatencyMs));
+  print("real recipe, model answers after 50 ms", slow, 1);
+  const double chain_ms = facts.longest_by_rounds.rounds * static_cast<double>(kLatencyMs);
+  fmt::print("{:<44} {:>9.3f} ({} rounds; target <= 1.05)\n", "  wall time over longest chain", slow.wall_ms / chain_ms, facts.longest_by_rounds.rounds);
+
+  const auto example = engine::run_example(*loaded, {});
+  std::size_t input = 0;
+  for (const auto& [unit, spec] : example.calls)
+    for (const auto& message : spec.messages)
+      for (const auto& part : message.parts) input += part.size() / 4;
+  fmt::print("{:<44} {:>9} tokens in {} calls\n", "input of one plan (characters / 4)", input, example.calls.size());
+  return 0;
+}
