@@ -197,6 +197,19 @@ void drop_brackets(json::value& value) {
   }
 }
 
+/// An answer of the run that was sent back would be sent back again. Blanks such as "[website]" are written without
+/// brackets, as a model does when told so; where that is not it, the example takes its place.
+void mend_sent_back(std::optional<json::value>& stored, const Request& request) {
+  const int attempt = number_in(request.attempt);
+  if (!stored || !request.continues || attempt < 2) return;
+  auto mended = *stored;
+  drop_brackets(mended);
+  if (attempt > 2 || mended == *stored)
+    stored.reset();
+  else
+    stored = std::move(mended);
+}
+
 }  // namespace
 
 void fit_ids(json::value& answer, const std::vector<IdsBlock>& blocks) {
@@ -223,9 +236,7 @@ const recipe::Step* AnswerBook::step_of(const Request& request, const recipe::Ta
 
 std::optional<json::value> AnswerBook::recall(const Request& request, const recipe::Task& task, const recipe::Step& step, int number,
                                               const json::value& example) const {
-  // An answer of the run that was sent back would be sent back again: the example takes its place.
-  const bool sent_back = request.continues && !request.attempt.empty() && request.attempt != "1";
-  if (!stored_ || sent_back) return std::nullopt;
+  if (!stored_) return std::nullopt;
   StoredQuestion question{task.key, step.name, step.map || step.has_rounds() ? number : 0, item_key(request.call), {}, &example, &step.schema};
   for (const auto& block : find_ids(request.user_text))
     if (block.once) question.ids = block.ids;
@@ -241,6 +252,7 @@ std::string AnswerBook::answer(const Request& request) const {
   if ((step->map || step->has_rounds()) && value.is_array() && !value.as_array().empty())
     value = json::value(value.as_array()[static_cast<std::size_t>(number - 1) % value.as_array().size()]);
   auto stored = recall(request, *task, *step, number, value);
+  mend_sent_back(stored, request);
   if (stored) value = std::move(*stored);
   if (step->text_answer) {
     if (value.is_string()) return std::string(value.as_string());
@@ -248,8 +260,6 @@ std::string AnswerBook::answer(const Request& request) const {
   }
   fit_ids(value, find_ids(request.user_text));
   drop_foreign_quotes(value, *step, client_prompt(request.user_text));
-  // Stored answers of a real model hold blanks such as "[website]"; told so, a model writes them without brackets.
-  if (stored && number_in(request.attempt) > 1) drop_brackets(value);
   if (!stored) mark_first_text(value);
   return to_json(value);
 }

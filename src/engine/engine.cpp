@@ -156,7 +156,9 @@ Result<store::PlanRow> Engine::resume(const std::string& plan_id, const ResumeOp
   // A run that died without an end needs no new attempt: it goes on where it was.
   const bool interrupted = snapshot.plan.status == "running" && !runs_.contains(plan_id);
   if (interrupted || (snapshot.plan.status == "pending" && !runs_.contains(plan_id))) {
-    if (options.empty()) return snapshot.plan;
+    if (snapshot.plan.recovery_count == 0 && options.empty()) return snapshot.plan;
+    // Somebody asked for it: what broke off before does not count against this run.
+    snapshot.plan.recovery_count = 0;
     apply_options(snapshot.plan, options);
     PLANEXE_TRY(fenced_commit(plan_id, {plan_id, std::nullopt, {store::PutPlan{snapshot.plan}}, "resume"}));
     return snapshot.plan;

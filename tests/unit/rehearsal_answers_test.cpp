@@ -139,24 +139,27 @@ TEST(RehearsalAnswers, CopiedElementsSayWhomTheyAreFor) {
 TEST(RehearsalAnswers, AnAnswerThatWasSentBackIsNotRepeated) {
   const auto recipe = load_answers_recipe("");
   ASSERT_TRUE(recipe.has_value());
-  int recalled = 0;
+  std::string own = "The bridge is too long.";
   const AnswerBook book(*recipe, [&](const StoredQuestion& question) -> std::optional<json::value> {
-    ++recalled;
     EXPECT_EQ(question.task, "premise_attack");
     EXPECT_EQ(question.key, "Integrity");
     EXPECT_EQ(question.number, 2);
-    return std::nullopt;
+    return json::object{{"core_thesis", own}};
   });
   Request request;
   request.call = "premise_attack/main/Integrity/1";
-  request.attempt = "1";
   request.item = "2";
-  book.answer(request);
-  EXPECT_EQ(recalled, 1);
-  request.attempt = "2";
-  request.continues = true;
-  book.answer(request);
-  EXPECT_EQ(recalled, 1);
+  const auto answer = [&](const char* attempt) {
+    request.attempt = attempt;
+    request.continues = request.attempt != "1";
+    return book.answer(request);
+  };
+  EXPECT_TRUE(answer("1").contains(own));
+  EXPECT_FALSE(answer("2").contains(own));
+  own = "Write to [address] first.";
+  EXPECT_TRUE(answer("1").contains(own));
+  EXPECT_TRUE(answer("2").contains("Write to address first."));
+  EXPECT_FALSE(answer("3").contains("Write to"));
 }
 
 TEST(RehearsalAnswers, SpoiledAnswersAreWrongInTheirWay) {
