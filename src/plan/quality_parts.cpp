@@ -72,6 +72,8 @@ bool is_class(std::string_view value) {
   static const std::set<std::string, std::less<>> empty = {"none",           "n/a",    "na", "no", "null",
                                                            "not applicable", "unknown"};
   if (empty.contains(normalize_name(value))) return false;
+  // "**Story** (fictional):" is a label that goes on, with the text below it.
+  if (value.ends_with(':')) return false;
   const std::size_t words = words_of(value).size();
   return words >= 1 && words <= 4 && value.find_first_of("0123456789") == std::string_view::npos;
 }

@@ -198,7 +198,10 @@ class BadRuns(harness.Case):
         path = self.archive({"run/001-2-plan.txt": "Open a bicycle repair shop in Lyon"})
         outcome = self.expect_exit(self.box.run("import", "--plan-id", "PlanExe_part", path), 0)
         self.assertIn("planexe resume PlanExe_part", outcome.err)
-        self.expect_exit(self.box.run("resume", "--quiet", "PlanExe_part"), 0)
+        refused = self.expect_exit(self.box.run("resume", "--quiet", "PlanExe_part"), 3)
+        self.assertIn("--rehearsal", refused.err, "a real plan is not filled with examples unasked")
+        self.expect_exit(self.box.run("resume", "--quiet", "--rehearsal", "PlanExe_part"), 0)
+        self.assertEqual(self.box.value("SELECT rehearsal FROM plans"), 1)
         self.expect_sound(self.box, "PlanExe_part")
         self.expect_whole_report(self.box.stored_files("PlanExe_part")["029-report.html"].decode())
 

@@ -305,6 +305,7 @@ class Providers(harness.Case):
         self.assertTrue(all(1 < count <= 8 for _, count in attempts), attempts)
         self.expect_key_nowhere(self.box, outcome)
         self.expect_exit(self.box.run("resume", "--quiet", "--rehearsal", "PlanExe_offline"), 0)
+        self.assertEqual(self.box.value("SELECT rehearsal FROM plans"), 1, "its texts are examples now, and it says so")
         self.expect_sound(self.box, "PlanExe_offline")
 
     def test_models_check_tells_which_key_is_wrong(self):

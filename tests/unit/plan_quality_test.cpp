@@ -90,7 +90,7 @@ TEST(PlanQualityParts, OpenersAndClasses) {
   std::string classes;
   for (int i = 0; i < 8; ++i) {
     bullets += fmt::format("- **Owner:** Ensure that all {} parties agree on it\n", i);
-    classes += "**Severity:** High\n\n**Template:** None\n\n";
+    classes += "**Severity:** High\n\n**Template:** None\n\n**Story** (invented):\n\n";
   }
   EXPECT_EQ(repeated_opener_percent(bullets), 100);
   const auto shares = one_sided_classes(classes);
