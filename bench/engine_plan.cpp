@@ -126,7 +126,7 @@ Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, std::chrono
     std::map<std::string, std::chrono::steady_clock::time_point> last;
     engine.on_events([&](const std::string& id, const std::vector<engine::Event>& events) {
       for (const auto& event : events) {
-        if (event.type != "task" || get_string(event.payload, "state") != "completed") continue;
+        if (event.type != "task" || event.payload.at("state") != "completed") continue;
         ++out.tasks;
         const auto now = std::chrono::steady_clock::now();
         if (const auto it = last.find(id); it != last.end()) out.task_ms.push_back(Millis(now - it->second).count());
