@@ -78,7 +78,7 @@ void index_by_id(ImportedStep& step, const IdList& ids) {
 json::value reduced(const json::value& answer, const json::value& schema) {
   if (answer.is_null() || schema.is_null()) return answer;
   auto fitting = shaped(answer, schema);
-  // A stub such as {"comment": ...} answered nothing that is asked.
+  // A file that holds only {"comment": ...} answered nothing that is asked.
   if (fitting && fitting->is_object() && fitting->get_object().empty()) return nullptr;
   return fitting ? *std::move(fitting) : json::value(nullptr);
 }
