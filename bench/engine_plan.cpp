@@ -8,32 +8,36 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/embedded.hpp"
 #include "engine/engine.hpp"
 #include "engine/example_plan.hpp"
-#include "recipe/lint.hpp"
+#include "llm/prefix_share.hpp"
 
 namespace {
 
 using namespace planexe;
 using Millis = std::chrono::duration<double, std::milli>;
 
-/// Answers every call with the example of its step after `latency`.
+using Latency = std::function<std::chrono::milliseconds(const llm::CallSpec&)>;
+
+/// Answers every call with the example of its step after its latency.
 class ExampleClient final : public llm::ModelClient {
  public:
-  ExampleClient(boost::asio::io_context& loop, const recipe::Recipe& recipe, std::chrono::milliseconds latency)
-      : loop_(loop), recipe_(recipe), latency_(latency) {}
+  ExampleClient(boost::asio::io_context& loop, const recipe::Recipe& recipe, Latency latency)
+      : loop_(loop), recipe_(recipe), latency_(std::move(latency)) {}
 
   llm::CallId start(llm::CallSpec spec, llm::Judge judge, std::shared_ptr<llm::CallHost> host) override {
     ++calls_;
     llm::AttemptStart begin;
     begin.attempt = spec.first_attempt;
     begin.model = begin.provider = "example";
-    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, latency_);
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, latency_(spec));
     host->attempt_ready(begin, [this, timer, spec = std::move(spec), judge = std::move(judge), host](bool go, ErrorCode) {
       if (!go) return;
       timer->async_wait([this, timer, spec, judge, host](const boost::system::error_code&) { answer(spec, judge, *host); });
@@ -67,7 +71,7 @@ class ExampleClient final : public llm::ModelClient {
 
   boost::asio::io_context& loop_;
   const recipe::Recipe& recipe_;
-  std::chrono::milliseconds latency_;
+  Latency latency_;
   llm::CallId last_id_ = 0;
   int calls_ = 0;
 };
@@ -96,7 +100,7 @@ struct Outcome {
   std::vector<double> task_ms;  ///< between the commits that ended two tasks of a plan
 };
 
-Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, std::chrono::milliseconds latency) {
+Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, const Latency& latency) {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("planexe-bench-{}", getpid());
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
@@ -167,35 +171,68 @@ void print(const char* what, const Outcome& out, int plans) {
              out.tasks * 1000.0 / out.wall_ms, out.calls);
 }
 
+Latency fixed(int ms) {
+  return [ms](const llm::CallSpec&) { return std::chrono::milliseconds(ms); };
+}
+
+/// Like answers of real models, at a twentieth of their time: by the call's name between 150 ms and 1.5 s (3 to 30 s).
+std::chrono::milliseconds realistic(const llm::CallSpec& call) {
+  constexpr double kShortestMs = 150;
+  constexpr double kSpread = 10;
+  const auto hash = std::hash<std::string>{}(call.call_key);
+  const double share = static_cast<double>(hash % 1000) / 1000.0;
+  return std::chrono::milliseconds(static_cast<int>(kShortestMs * std::pow(kSpread, share)));
+}
+
+/// Beside the wall time the time that the calls alone need, from the same plan on a simulated clock.
+void print_ratio(const char* what, const std::vector<recipe::RecipeFile>& files, const recipe::Recipe& recipe, const Latency& latency) {
+  const auto measured = run(files, 1, latency);
+  engine::ExampleOptions options;
+  options.redline_mode = "warn";
+  options.latency = latency;
+  const auto chain = engine::run_example(recipe, options);
+  print(what, measured, 1);
+  fmt::print("{:<44} {:>9.3f} ({} ms of calls in a row, at most {} calls at once; target <= 1.05)\n", "  wall time over longest chain",
+             measured.wall_ms / static_cast<double>(chain.elapsed.count()), chain.elapsed.count(), chain.most_in_flight);
+}
+
+void print_input(const recipe::Recipe& recipe) {
+  const auto example = engine::run_example(recipe, {});
+  std::vector<const llm::CallSpec*> calls;
+  for (const auto& unit : example.order) calls.push_back(&example.calls.at(unit));
+  std::int64_t input = 0;
+  std::int64_t cached = 0;
+  for (const auto& [group, share] : llm::prefix_shares(calls)) {
+    input += share.input_tokens;
+    cached += share.cached_tokens;
+  }
+  fmt::print("{:<44} {:>9} tokens in {} calls, {:.0f} % of them from a prefix cache\n", "input of one plan", input, calls.size(),
+             100.0 * static_cast<double>(cached) / static_cast<double>(input));
+}
+
 }  // namespace
 
 int main() {
   std::vector<recipe::RecipeFile> real;
   for (const auto& file : embedded::files("recipe")) real.push_back({std::string(file.path), std::string(file.bytes)});
   const auto noop = noop_recipe();
+  const auto recipe = recipe::load_recipe(real);
+  if (!recipe) throw std::runtime_error(recipe.error().message);
 
-  const auto single = run(noop, 1, std::chrono::milliseconds(0));
+  const double at_rest = peak_mib();
+  print("real recipe, one plan (target < 150 ms)", run(real, 1, fixed(0)), 1);
+  fmt::print("{:<44} {:>9.1f} MiB\n", "  memory that this plan added at its peak", peak_mib() - at_rest);
+  const auto single = run(noop, 1, fixed(0));
   print("no-op recipe of 61 tasks, one plan", single, 1);
-  fmt::print("{:<44} {:>9.2f} ms p50 {:.2f} ms p99 (target p50 < 1.5)\n", "  overhead per durable task", percentile(single.task_ms, 0.5), percentile(single.task_ms, 0.99));
-  print("no-op recipe, 100 plans at once", run(noop, 100, std::chrono::milliseconds(0)), 100);
+  fmt::print("{:<44} {:>9.2f} ms p50 {:.2f} ms p99 (target p50 < 1.5)\n", "  overhead per durable task", percentile(single.task_ms, 0.5),
+             percentile(single.task_ms, 0.99));
+  print("no-op recipe, 100 plans at once", run(noop, 100, fixed(0)), 100);
   const double before = peak_mib();
-  print("real recipe, one plan (target < 150 ms)", run(real, 1, std::chrono::milliseconds(0)), 1);
-  fmt::print("{:<44} {:>9.1f} MiB\n", "  peak memory that this plan added", peak_mib() - before);
-  print("real recipe, 20 plans at once", run(real, 20, std::chrono::milliseconds(0)), 20);
-
-  auto loaded = recipe::load_recipe(real);
-  const auto facts = recipe::graph_facts(*loaded, recipe::Speed::all);
-  constexpr int kLatencyMs = 50;
-  const auto slow = run(real, 1, std::chrono::milliseconds(kLatencyMs));
-  print("real recipe, model answers after 50 ms", slow, 1);
-  const double chain_ms = facts.longest_by_rounds.rounds * static_cast<double>(kLatencyMs);
-  fmt::print("{:<44} {:>9.3f} ({} rounds; target <= 1.05)\n", "  wall time over longest chain", slow.wall_ms / chain_ms, facts.longest_by_rounds.rounds);
-
-  const auto example = engine::run_example(*loaded, {});
-  std::size_t input = 0;
-  for (const auto& [unit, spec] : example.calls)
-    for (const auto& message : spec.messages)
-      for (const auto& part : message.parts) input += part.size() / 4;
-  fmt::print("{:<44} {:>9} tokens in {} calls\n", "input of one plan (characters / 4)", input, example.calls.size());
+  constexpr int kPlans = 100;
+  print("real recipe, 100 plans at once", run(real, kPlans, fixed(0)), kPlans);
+  fmt::print("{:<44} {:>9.1f} MiB\n", "  memory per plan at its peak", (peak_mib() - before) / kPlans);
+  print_ratio("real recipe, model answers after 50 ms", real, *recipe, fixed(50));
+  print_ratio("real recipe, answers after 150 to 1500 ms", real, *recipe, realistic);
+  print_input(*recipe);
   return 0;
 }

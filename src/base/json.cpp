@@ -139,13 +139,10 @@ std::string to_json_pretty(const json::value& value, int indent) { return write(
 
 std::string canonical_json(const json::value& value) { return write(value, Order::sorted, 0); }
 
-const json::value* find(const json::value& value, std::string_view key) {
-  const json::object* object = value.if_object();
-  return object == nullptr ? nullptr : object->if_contains(key);
-}
+const json::value* find(Members members, std::string_view key) { return members.find(key); }
 
-std::optional<std::string_view> get_string(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+std::optional<std::string_view> get_string(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   if (member == nullptr || !member->is_string()) return std::nullopt;
   return std::string_view(member->get_string());
 }
@@ -165,30 +162,30 @@ std::optional<std::int64_t> as_int(const json::value& value) {
   return static_cast<std::int64_t>(*number);
 }
 
-std::optional<std::int64_t> get_int(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+std::optional<std::int64_t> get_int(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   return member == nullptr ? std::nullopt : as_int(*member);
 }
 
-std::optional<double> get_double(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+std::optional<double> get_double(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   if (member == nullptr || !member->is_number()) return std::nullopt;
   return member->to_number<double>();
 }
 
-std::optional<bool> get_bool(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+std::optional<bool> get_bool(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   if (member == nullptr || !member->is_bool()) return std::nullopt;
   return member->get_bool();
 }
 
-const json::object* get_object(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+const json::object* get_object(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   return member == nullptr ? nullptr : member->if_object();
 }
 
-const json::array* get_array(const json::value& value, std::string_view key) {
-  const json::value* member = find(value, key);
+const json::array* get_array(Members members, std::string_view key) {
+  const json::value* member = members.find(key);
   return member == nullptr ? nullptr : member->if_array();
 }
 

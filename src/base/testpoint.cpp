@@ -85,16 +85,22 @@ Result<Points> parse(std::string_view spec) {
   return points;
 }
 
+bool stands_for(std::string_view pattern, std::string_view name) {
+  if (!pattern.ends_with('*')) return pattern == name;
+  return name.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
 /// Counts the hit; the action that is due, if any.
 std::optional<Action> due(std::string_view name) {
   auto& [mutex, points] = registry();
   const std::lock_guard lock(mutex);
-  const auto found = points.find(name);
-  if (found == points.end()) return std::nullopt;
-  Point& point = found->second;
-  ++point.hits;
-  if (point.hits == point.at || (point.and_later && point.hits > point.at)) return point.action;
-  return std::nullopt;
+  std::optional<Action> action;
+  for (auto& [pattern, point] : points) {
+    if (!stands_for(pattern, name)) continue;
+    ++point.hits;
+    if (point.hits == point.at || (point.and_later && point.hits > point.at)) action = point.action;
+  }
+  return action;
 }
 
 /// The environment is read before main(), so that no point is missed.

@@ -10,7 +10,7 @@
 ///
 /// PLANEXE_TESTPOINTS="name=kill@3,other=exit,third=error@2,fourth=error@2+": at the n-th hit (default 1) of that name
 /// the process kills itself (SIGKILL), ends (status 86) or the point is true, so that the code there fails. With '+'
-/// every hit from the n-th on is true.
+/// every hit from the n-th on is true. A name that ends with '*' stands for all names that begin so, counted together.
 namespace planexe::testpoint {
 
 extern std::atomic<bool> armed;

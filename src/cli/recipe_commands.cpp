@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "engine/example_plan.hpp"
 #include "engine/preview.hpp"
+#include "llm/prefix_share.hpp"
 #include "plan/builtin.hpp"
 #include "recipe/cases.hpp"
 #include "recipe/docs.hpp"
@@ -68,6 +69,21 @@ Exit render_of_example(const recipe::Recipe& recipe, const Command& command) {
   return print_prompts(pages, command.recipe.unit);
 }
 
+/// What the example plan sends, and how much of it a provider's prefix cache could serve.
+void print_input(const recipe::Recipe& recipe) {
+  const auto run = engine::run_example(recipe, {});
+  std::vector<const llm::CallSpec*> calls;
+  for (const auto& unit : run.order) calls.push_back(&run.calls.at(unit));
+  std::int64_t input = 0;
+  std::int64_t cached = 0;
+  for (const auto& [group, share] : llm::prefix_shares(calls)) {
+    input += share.input_tokens;
+    cached += share.cached_tokens;
+  }
+  fmt::print("input of the example plan: {} calls, about {} tokens, of which a prefix cache could serve {} %\n", calls.size(), input,
+             input == 0 ? 0 : cached * 100 / input);
+}
+
 }  // namespace
 
 Exit run_recipe_lint(const App& app, const Command&) {
@@ -79,6 +95,7 @@ Exit run_recipe_lint(const App& app, const Command&) {
   const auto is_error = [](const recipe::LintMessage& message) { return message.is_error; };
   const auto messages = recipe::lint(inspection.recipe, builtin_names());
   const bool broken = std::ranges::any_of(inspection.problems, is_error) || std::ranges::any_of(messages, is_error);
+  if (!broken) print_input(inspection.recipe);
   return broken ? Exit::configuration : Exit::ok;
 }
 

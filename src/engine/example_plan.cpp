@@ -52,11 +52,17 @@ class Driver {
     for (const auto& [key, task] : run_->tasks()) result_.tasks[key] = task.row;
     result_.status = run_->plan().status;
     result_.error = run_->plan().error_message;
+    result_.elapsed = now_ - options_.now;
     return std::move(result_);
   }
 
  private:
-  [[nodiscard]] TimePoint now() const { return options_.now; }
+  struct Waiting {
+    StartCall call;
+    TimePoint ends;
+  };
+
+  [[nodiscard]] TimePoint now() const { return now_; }
   void take(Actions actions) {
     for (auto& action : actions) queue_.push_back(std::move(action));
   }
@@ -66,10 +72,15 @@ class Driver {
       if (const auto* content = std::get_if<store::PutContent>(&write)) keep_file(content->content);
     take(run_->on_commit(action.token, {store::CommitStatus::committed, std::nullopt}, now()));
   }
-  void perform(StartCall& action) { waiting_.push_back(std::move(action)); }
+  void perform(StartCall& action) {
+    result_.order.push_back(action.unit);
+    const auto ends = options_.latency ? now_ + options_.latency(action.spec) : now_;
+    waiting_.push_back({std::move(action), ends});
+    result_.most_in_flight = std::max(result_.most_in_flight, waiting_.size());
+  }
   void perform(LetGo&) {}
   void perform(CancelCall& action) {
-    std::erase_if(waiting_, [&](const StartCall& call) { return call.unit == action.unit; });
+    std::erase_if(waiting_, [&](const Waiting& one) { return one.call.unit == action.unit; });
     llm::CallOutcome outcome;
     outcome.error = Error(ErrorCode::Cancelled, "cancelled");
     take(run_->on_call_finished(action.unit, outcome, now()));
@@ -84,10 +95,19 @@ class Driver {
     if (!fresh) result_.problems.push_back(row.filename + " was written twice");
   }
 
+  /// The call that ends next. Without latencies and seed the one that was started first.
+  Waiting take_next() {
+    auto next = std::ranges::min_element(waiting_, {}, &Waiting::ends);
+    if (!options_.latency && options_.order_seed != 0)
+      next = waiting_.begin() + static_cast<std::ptrdiff_t>(order_() % waiting_.size());
+    auto taken = std::move(*next);
+    waiting_.erase(next);
+    return taken;
+  }
+
   void answer_one() {
-    const auto at = options_.order_seed == 0 ? 0 : order_() % waiting_.size();
-    auto call = std::move(waiting_[at]);
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(at));
+    auto [call, ends] = take_next();
+    now_ = ends;
     llm::AttemptStart start;
     start.attempt = call.spec.first_attempt;
     start.model = start.provider = "example";
@@ -133,7 +153,8 @@ class Driver {
   std::int64_t last_id_ = 0;
   std::unique_ptr<PlanRun> run_;
   std::deque<Action> queue_;
-  std::vector<StartCall> waiting_;
+  std::vector<Waiting> waiting_;
+  TimePoint now_ = options_.now;
   ExampleRun result_;
 };
 

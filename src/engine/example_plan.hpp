@@ -16,7 +16,10 @@ struct ExampleRun {
   std::map<std::string, llm::CallSpec> calls;    ///< by unit name "task/key"
   std::map<std::string, std::string> files;      ///< by file name
   std::map<std::string, store::TaskRow> tasks;
+  std::vector<std::string> order;                ///< units in the order in which their calls were started
   std::vector<std::string> problems;             ///< answers that were not accepted, files that vary
+  std::chrono::milliseconds elapsed{0};          ///< of the simulated clock: the longest chain of calls by their latencies
+  std::size_t most_in_flight = 0;                ///< calls at one time
 };
 
 struct ExampleOptions {
@@ -27,6 +30,9 @@ struct ExampleOptions {
   std::uint64_t order_seed = 0;                  ///< 0: calls end in the order they were started; else in a random order of this seed
   std::string plan_id = "PlanExe_example";
   TimePoint now = TimePoint(std::chrono::milliseconds(1767258000000));  ///< 2026-01-01T09:00:00Z
+  /// Time that a call takes on the simulated clock, on which everything else takes none; calls then end in the order of
+  /// their ends. Empty: the clock stands still.
+  std::function<std::chrono::milliseconds(const llm::CallSpec& spec)> latency;
   /// Text that answers a call; empty: the example of its step.
   std::function<std::string(const llm::CallSpec& spec, const recipe::Task& task, const recipe::Step& step, int number)> answer;
 };

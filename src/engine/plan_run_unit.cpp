@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,8 @@ namespace planexe::engine {
 namespace {
 
 constexpr std::size_t kPreviewChars = 400;
+/// Above about 15 requests a minute for one key providers send the rest to other machines, whose caches are empty.
+constexpr int kCallsPerCacheKey = 15;
 constexpr std::size_t kFinalTextBytesMax = 256 * 1024;
 
 json::object usage_object(const llm::Usage& usage) {
@@ -145,7 +149,8 @@ llm::CallSpec PlanRun::make_spec(const TaskRun& task, const StepRun& step, const
   spec.max_output_tokens =
       step.step->max_output_tokens > 0 ? step.step->max_output_tokens : config_.recipe->max_output_tokens;
   spec.cache_group = plan_.plan_id + "/" + task.row.task_key + "/" + step.step->name;
-  spec.cache_key = sha256_hex(spec.cache_group).substr(0, 32);
+  const auto part = (unit.unit.number - 1) / kCallsPerCacheKey;
+  spec.cache_key = sha256_hex(fmt::format("{}/{}", spec.cache_group, part)).substr(0, 32);
   spec.priority = task.path_length;
   return spec;
 }

@@ -110,6 +110,14 @@ TEST_F(BaseTestpoint, ErrorAtTheNthHitOnly) {
   EXPECT_FALSE(PLANEXE_TESTPOINT("c"));
 }
 
+TEST_F(BaseTestpoint, AStarCountsAllNamesThatBeginSo) {
+  ASSERT_TRUE(testpoint::configure("store.*=error@3").has_value());
+  EXPECT_FALSE(PLANEXE_TESTPOINT("store.a"));
+  EXPECT_FALSE(PLANEXE_TESTPOINT("other"));
+  EXPECT_FALSE(PLANEXE_TESTPOINT("store.b"));
+  EXPECT_TRUE(PLANEXE_TESTPOINT("store.a"));
+}
+
 TEST_F(BaseTestpoint, BadTextsAreRefused) {
   for (const char* spec : {"a", "=kill", "a=explode", "a=kill@0", "a=kill@x", "a=kill@1x"}) {
     EXPECT_EQ(testpoint::configure(spec).error().code, ErrorCode::InvalidConfig) << spec;
