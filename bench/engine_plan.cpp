@@ -100,9 +100,21 @@ struct Outcome {
   std::vector<double> task_ms;  ///< between the commits that ended two tasks of a plan
 };
 
+std::filesystem::path bench_folder() {
+  return std::filesystem::temp_directory_path() / fmt::format("planexe-bench-{}", getpid());
+}
+
+/// The copies of a run's files go to memory where there is such a folder: what a file system takes to create thousands of
+/// them differs widely and is not the engine's, which never waits for them.
+std::filesystem::path run_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  return std::filesystem::is_directory(memory) ? memory / fmt::format("planexe-bench-{}", getpid()) : bench_folder() / "files";
+}
+
 Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, const Latency& latency) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("planexe-bench-{}", getpid());
-  std::filesystem::remove_all(folder);
+  static int runs = 0;
+  // Removed at the end of all: some file systems are slow to give new files the place of just deleted ones.
+  const auto folder = bench_folder() / std::to_string(++runs);
   std::filesystem::create_directories(folder);
   Outcome out;
   {
@@ -117,7 +129,7 @@ Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, const Laten
     ExampleClient client(loop, *recipe, latency);
     engine::EngineOptions options;
     options.owner = "bench";
-    options.run_dir = folder / "run";
+    options.run_dir = run_folder() / std::to_string(runs);
     options.exclusive = true;
     engine::Engine engine(loop, **store, client, clock, random, files, recipe, options);
     std::vector<std::string> ids;
@@ -150,8 +162,12 @@ Outcome run(const std::vector<recipe::RecipeFile>& files, int plans, const Laten
     out.calls = client.calls();
     engine.files().flush();
   }
-  std::filesystem::remove_all(folder);
   return out;
+}
+
+void remove_folders() {
+  std::filesystem::remove_all(bench_folder());
+  std::filesystem::remove_all(run_folder());
 }
 
 double percentile(std::vector<double> values, double share) {
@@ -212,12 +228,21 @@ void print_input(const recipe::Recipe& recipe) {
 
 }  // namespace
 
-int main() {
+/// Without arguments every figure; "real 20" or "noop 20" only that many plans at once, for a profiler.
+int main(int argc, char** argv) {
   std::vector<recipe::RecipeFile> real;
   for (const auto& file : embedded::files("recipe")) real.push_back({std::string(file.path), std::string(file.bytes)});
   const auto noop = noop_recipe();
   const auto recipe = recipe::load_recipe(real);
   if (!recipe) throw std::runtime_error(recipe.error().message);
+
+  if (argc == 3) {
+    const std::string which = argv[1];
+    const int plans = std::max(1, std::atoi(argv[2]));
+    print(argv[1], run(which == "noop" ? noop : real, plans, fixed(0)), plans);
+    remove_folders();
+    return 0;
+  }
 
   const double at_rest = peak_mib();
   print("real recipe, one plan (target < 150 ms)", run(real, 1, fixed(0)), 1);
@@ -234,5 +259,6 @@ int main() {
   print_ratio("real recipe, model answers after 50 ms", real, *recipe, fixed(50));
   print_ratio("real recipe, answers after 150 to 1500 ms", real, *recipe, realistic);
   print_input(*recipe);
+  remove_folders();
   return 0;
 }

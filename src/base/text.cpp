@@ -5,6 +5,7 @@
 #include <unicode/unistr.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include <unicode/normalizer2.h>
 #include <unicode/utf8.h>
@@ -23,6 +24,18 @@ UChar32 next_code_point(std::string_view text, std::size_t& at) {
   UChar32 c = 0;
   U8_NEXT(bytes, at, text.size(), c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
   return c;
+}
+
+/// The length of the run of ASCII bytes that begins at `at`, in steps of eight bytes: most texts are ASCII.
+std::size_t ascii_run(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  const std::size_t begin = at;
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & kHighBits) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at - begin;
 }
 
 /// Where the first code point outside white space begins, and the end of the last one.
@@ -90,14 +103,22 @@ const icu::Normalizer2& nfkc_casefold() {
 
 bool valid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    if (next_code_point(text, at) < 0) return false;
+    at += ascii_run(text, at);
+    if (at < text.size() && next_code_point(text, at) < 0) return false;
   }
   return true;
 }
 
 std::size_t code_points(std::string_view text) {
   std::size_t count = 0;
-  for (std::size_t at = 0; at < text.size(); ++count) next_code_point(text, at);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t ascii = ascii_run(text, at);
+    count += ascii;
+    at += ascii;
+    if (at == text.size()) break;
+    next_code_point(text, at);
+    ++count;
+  }
   return count;
 }
 
@@ -121,7 +142,29 @@ std::string cut_at_paragraph(std::string_view text, std::size_t max_chars) {
   return fmt::format("{}\n\n[… shortened: {} characters left out]", head, left_out);
 }
 
+namespace {
+
+/// What normalisation and case folding leave of ASCII: lower case, nothing else.
+std::string normalize_ascii(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  bool gap = false;
+  for (const char c : text) {
+    if (c == ' ' || (c >= '\t' && c <= '\r')) {
+      gap = true;
+      continue;
+    }
+    if (gap && !result.empty()) result += ' ';
+    gap = false;
+    result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return result;
+}
+
+}  // namespace
+
 std::string normalize_name(std::string_view text) {
+  if (ascii_run(text, 0) == text.size()) return normalize_ascii(text);
   UErrorCode status = U_ZERO_ERROR;
   const auto source = icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
   const icu::UnicodeString folded = nfkc_casefold().normalize(source, status);

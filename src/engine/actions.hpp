@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,7 +36,7 @@ using FinishWork = std::function<Result<FinishedTask>()>;
 /// Commit; the result comes back as on_commit(token, result). Order of submission is the order of commit.
 struct Commit {
   std::uint64_t token = 0;
-  store::Transaction transaction;
+  std::shared_ptr<const store::Transaction> transaction;  ///< shared with the machine, which may have to send it again
 };
 struct StartCall {
   std::string unit;  ///< "task/key"; unique in the plan
@@ -63,13 +65,17 @@ struct WriteFiles {
 struct Publish {
   std::vector<Event> events;
 };
+/// Call on_wake after this time.
+struct Wake {
+  std::chrono::milliseconds after{0};
+};
 /// The run is over and everything is committed. Last action.
 struct RunEnded {
   std::string status;  ///< completed failed cancelled, or "" when the plan was lost to another owner or the database failed
   std::optional<Error> error;
 };
 
-using Action = std::variant<Commit, StartCall, LetGo, CancelCall, Compute, WriteFiles, Publish, RunEnded>;
+using Action = std::variant<Commit, StartCall, LetGo, CancelCall, Compute, WriteFiles, Publish, Wake, RunEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace planexe::engine

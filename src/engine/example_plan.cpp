@@ -68,7 +68,7 @@ class Driver {
   }
 
   void perform(Commit& action) {
-    for (const auto& write : action.transaction.writes)
+    for (const auto& write : action.transaction->writes)
       if (const auto* content = std::get_if<store::PutContent>(&write)) keep_file(content->content);
     take(run_->on_commit(action.token, {store::CommitStatus::committed, std::nullopt}, now()));
   }
@@ -88,6 +88,7 @@ class Driver {
   void perform(Compute& action) { take(run_->on_computed(action.task, action.work(), now())); }
   void perform(WriteFiles&) {}
   void perform(Publish&) {}
+  void perform(Wake&) {}  // everything that waits for it goes with the next result
   void perform(RunEnded&) {}
 
   void keep_file(const store::ContentRow& row) {

@@ -11,6 +11,9 @@ namespace {
 
 constexpr int kCommitRepeatsMax = 5;
 
+/// A commit less per call is worth more than that watchers hear of its start at once.
+constexpr std::chrono::milliseconds kWatchersWait{20};
+
 std::string first_label(std::string current, std::string next) {
   if (current.empty() || next == "accept" || next == "end") return next;
   return current;
@@ -143,7 +146,15 @@ Actions PlanRun::on_computed(const std::string& key, Result<FinishedTask> result
   return flush("accept");
 }
 
-void PlanRun::write(store::Write write) { writes_.push_back(std::move(write)); }
+void PlanRun::write(store::Write write) {
+  // Of several states of one attempt in the same transaction only the last one counts.
+  if (const auto* update = std::get_if<store::UpdateInteraction>(&write))
+    std::erase_if(writes_, [id = update->row.id](const store::Write& earlier) {
+      const auto* other = std::get_if<store::UpdateInteraction>(&earlier);
+      return other != nullptr && other->row.id == id;
+    });
+  writes_.push_back(std::move(write));
+}
 
 Actions PlanRun::flush(std::string label) {
   label_ = first_label(std::move(label_), std::move(label));
@@ -163,6 +174,21 @@ Actions PlanRun::flush(std::string label) {
                                 [](const Action& action) { return std::holds_alternative<RunEnded>(action); });
   if (end != actions.end()) std::rotate(end, end + 1, actions.end());
   return actions;
+}
+
+/// For what only watchers wait for: it goes with the next commit of a result, or alone after a moment.
+Actions PlanRun::flush_soon() {
+  Actions actions = std::move(immediate_);
+  immediate_.clear();
+  if (!std::exchange(wake_pending_, true)) actions.push_back(Wake{kWatchersWait});
+  return actions;
+}
+
+Actions PlanRun::on_wake(TimePoint now) {
+  now_ = now;
+  wake_pending_ = false;
+  if (ended_) return {};
+  return flush("attempt");
 }
 
 void PlanRun::hand_out(Actions after) {
@@ -185,13 +211,15 @@ Action PlanRun::seal_transaction() {
     transaction.writes.push_back(store::PutPlan{plan_});
     plan_changed_ = false;
   }
+  if (std::exchange(metrics_changed_, false)) transaction.writes.push_back(wall_metrics());
   if (const auto up_to = events_.wanted_reservation(); up_to > 0) transaction.writes.push_back(store::ReserveSeq{up_to});
   if (auto rows = events_.seal(token); !rows.empty()) transaction.writes.push_back(store::AppendEvents{std::move(rows)});
   if (release_lease_) transaction.writes.push_back(store::ReleaseLease{});
   label_.clear();
-  inflight_ = InFlight{token, transaction, std::move(deferred_), 0};
+  auto sealed = std::make_shared<const store::Transaction>(std::move(transaction));
+  inflight_ = InFlight{token, sealed, std::move(deferred_), 0};
   deferred_.clear();
-  return Commit{token, std::move(transaction)};
+  return Commit{token, std::move(sealed)};
 }
 
 UnitRun* PlanRun::find_unit(const std::string& name, TaskRun** task_out, StepRun** step_out) {

@@ -58,6 +58,8 @@ class PlanRun {
   Actions on_lease_lost(TimePoint now);
   /// Run limit and estimates; about once a second.
   Actions on_tick(TimePoint now);
+  /// The time asked for by Wake is over.
+  Actions on_wake(TimePoint now);
 
   /// Outputs of a task as they would be made now from what is stored; nothing is changed. Instead of start().
   Result<FinishedTask> preview(const std::string& task_key);
@@ -135,6 +137,7 @@ class PlanRun {
   std::shared_ptr<UnitContext> make_context(TaskRun& task, StepRun* step = nullptr, UnitRun* unit = nullptr);
   void add_unit_values(const StepRun& step, const UnitRun& unit, UnitContext& context) const;
   [[nodiscard]] json::object step_value(const StepRun& step) const;
+  [[nodiscard]] json::object task_statuses() const;
   Result<plan::BuiltinInput> builtin_input(TaskRun& task, const std::vector<recipe::Path>& reads);
   Result<FinishJob> make_finish_job(TaskRun& task);
   void put_file(const FinishedTask::File& file, const std::string& phase, const std::string& task_key);
@@ -147,10 +150,11 @@ class PlanRun {
   [[nodiscard]] json::object task_payload(const TaskRun& task, std::string_view previous) const;
   void status_event(std::string message);
   void log_event(std::string level, std::string message, std::string task_key);
-  void put_metrics();
+  [[nodiscard]] store::Write wall_metrics() const;
 
   // transactions (plan_run.cpp)
   Actions flush(std::string label);
+  Actions flush_soon();
   Action seal_transaction();
   void hand_out(Actions after);
   Actions lose(const store::CommitResult& result);
@@ -182,7 +186,7 @@ class PlanRun {
   // accepted after something that was not.
   struct InFlight {
     std::uint64_t token = 0;
-    store::Transaction transaction;
+    std::shared_ptr<const store::Transaction> transaction;
     Actions after;
     int repeats = 0;
   };
@@ -190,7 +194,9 @@ class PlanRun {
   std::vector<store::Write> writes_;
   std::set<std::string> dirty_tasks_;
   bool plan_changed_ = false;
+  bool metrics_changed_ = false;
   bool release_lease_ = false;
+  bool wake_pending_ = false;
   std::string label_;
   Actions immediate_;  ///< may be done before the commit
   Actions deferred_;   ///< only after it

@@ -231,7 +231,7 @@ void PlanRun::end_plan(std::string status, std::optional<Error> error) {
   ending_ = Ending::finished;
   end_written_ = true;
   abandon_open_calls();
-  put_metrics();
+  metrics_changed_ = true;
   if (status == "completed") add_completion_marker();
   status_event(status == "completed" ? "Plan is complete" : plan_.error_message);
   json::object payload{{"message", status == "completed" ? "Plan is complete" : plan_.error_message}, {"reason", status}};

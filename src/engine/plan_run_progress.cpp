@@ -98,19 +98,9 @@ void PlanRun::log_event(std::string level, std::string message, std::string task
   events_.store("log", {{"message", std::move(message)}, {"level", std::move(level)}, {"task_key", std::move(task_key)}}, now_);
 }
 
-void PlanRun::put_metrics() {
+store::Write PlanRun::wall_metrics() const {
   const auto wall = plan_.started_at ? (now_ - *plan_.started_at).count() : 0;
-  write(store::PutMetrics{{{"total_llm_calls", usage_.calls},
-                           {"total_tokens_used", usage_.input_tokens + usage_.output_tokens},
-                           {"total_cost_usd", static_cast<double>(usage_.cost_micros) / 1e6},
-                           {"total_cost_micros", usage_.cost_micros},
-                           {"input_tokens", usage_.input_tokens},
-                           {"cached_input_tokens", usage_.cached_input_tokens},
-                           {"output_tokens", usage_.output_tokens},
-                           {"reasoning_tokens", usage_.reasoning_tokens},
-                           {"retries", usage_.retries},
-                           {"repairs", usage_.repairs},
-                           {"wall_ms", wall}}});
+  return store::PutMetrics{{{"wall_ms", wall}}};
 }
 
 }  // namespace planexe::engine

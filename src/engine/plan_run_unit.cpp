@@ -187,7 +187,10 @@ llm::Judge PlanRun::make_judge(const TaskRun& task, const StepRun& step, const U
     if (verdict.partial) out.kept = recipe::kept_elements(*step, verdict);
     out.accepted = verdict.accepted() || (last && verdict.degraded);
     out.degraded = !verdict.accepted() && out.accepted;
-    if (!out.accepted) {
+    context->problems.reset();
+    if (out.accepted) {
+      context->problems = std::move(verdict.problems);
+    } else {
       out.feedback = recipe::repair_text(verdict, *step);
       for (const auto& problem : verdict.problems)
         if (problem.is_assert) {
@@ -269,7 +272,7 @@ Actions PlanRun::on_attempt_ready(const std::string& name, const llm::AttemptSta
   events_.store("llm_stream", std::move(payload), now_, unit->interaction_id);
   // The row of a first attempt was committed with what made it ready; later ones wait for their own.
   (row_exists ? immediate_ : deferred_).push_back(LetGo{name, start.attempt, true, ErrorCode::Cancelled});
-  return flush("attempt");
+  return row_exists ? flush_soon() : flush("attempt");
 }
 
 Actions PlanRun::on_response_id(const std::string& name, int attempt, const std::string& response_id, TimePoint now) {
@@ -384,7 +387,7 @@ Actions PlanRun::on_call_finished(const std::string& name, const llm::CallOutcom
   unit->calling = false;
   close_ledger(*unit, outcome);
   settle_unit(*task, *step, *unit, outcome);
-  put_metrics();
+  metrics_changed_ = true;
   if (task->row.state == "running" && ending_ == Ending::none) work_on(*task);
   advance();
   return flush("accept");
@@ -455,9 +458,12 @@ bool PlanRun::settle_gate_refusal(TaskRun& task, UnitRun& unit, const llm::CallO
 }
 
 void PlanRun::record_findings(const TaskRun& task, const StepRun& step, const UnitRun& unit, json::object& meta) const {
-  const auto verdict = recipe::judge_value(*task.task, *step.step, unit.row.result, *unit.context->scope);
+  // An answer that came by another way than the judge of its call is judged now.
+  const auto problems = unit.context->problems
+                            ? *unit.context->problems
+                            : recipe::judge_value(*task.task, *step.step, unit.row.result, *unit.context->scope).problems;
   json::array findings;
-  for (const auto& problem : verdict.problems)
+  for (const auto& problem : problems)
     findings.push_back(json::object{{"rule", problem.rule}, {"path", problem.pointer}, {"message", problem.message}});
   if (!findings.empty()) meta["findings"] = std::move(findings);
 }

@@ -96,22 +96,28 @@ Result<plan::BuiltinInput> PlanRun::builtin_input(TaskRun& task, const std::vect
     if (step.skipped || !task.local.contains(step.step->name)) continue;
     input.steps[step.step->name] = task.local.at(step.step->name);
   }
-  for (const auto* other : order_)
-    input.statuses[other->row.task_key] = json::object{{"status", other->row.state},
-                                                       {"reason", other->row.state_reason},
-                                                       {"error", other->row.error_message},
-                                                       {"degraded", other->row.degraded},
-                                                       {"title", other->task->title}};
-  if (end_error_) input.statuses["plan"] = json::object{{"status", "failed"}, {"reason", end_error_->message}};
+  input.statuses = task_statuses();
   return input;
+}
+
+json::object PlanRun::task_statuses() const {
+  json::object statuses;
+  for (const auto* task : order_)
+    statuses[task->row.task_key] = json::object{{"status", task->row.state},
+                                                {"reason", task->row.state_reason},
+                                                {"error", task->row.error_message},
+                                                {"degraded", task->row.degraded},
+                                                {"title", task->task->title}};
+  if (end_error_) statuses["plan"] = json::object{{"status", "failed"}, {"reason", end_error_->message}};
+  return statuses;
 }
 
 Result<FinishJob> PlanRun::make_finish_job(TaskRun& task) {
   FinishJob job;
   job.recipe = config_.recipe;
   job.task = task.task;
-  PLANEXE_TRY_ASSIGN(job.input, builtin_input(task, task.task->finish_reads));
   if (!task.task->finish.empty()) {
+    PLANEXE_TRY_ASSIGN(job.input, builtin_input(task, task.task->finish_reads));
     const auto it = config_.builtins->find(task.task->finish);
     if (it == config_.builtins->end())
       return fail(ErrorCode::RecipeInvalid, "Task \"" + task.row.task_key + "\" names the unknown function \"" + task.task->finish + "\".");

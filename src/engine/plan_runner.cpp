@@ -1,6 +1,7 @@
 #include "engine/plan_runner.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 #include "base/log.hpp"
@@ -114,6 +115,13 @@ void PlanRunner::perform_one(WriteFiles action) {
 
 void PlanRunner::perform_one(Publish action) {
   if (callbacks_.events) callbacks_.events(run_->plan().plan_id, action.events);
+}
+
+void PlanRunner::perform_one(Wake action) {
+  auto timer = std::make_shared<boost::asio::steady_timer>(services_.loop, action.after);
+  timer->async_wait([weak = weak_from_this(), timer](const boost::system::error_code&) {
+    if (const auto self = weak.lock(); self && !self->ended_) self->perform(self->run_->on_wake(self->services_.clock->now()));
+  });
 }
 
 void PlanRunner::perform_one(RunEnded action) {

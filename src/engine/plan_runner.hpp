@@ -55,6 +55,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void perform_one(Compute action);
   void perform_one(WriteFiles action);
   void perform_one(Publish action);
+  void perform_one(Wake action);
   void perform_one(RunEnded action);
 
   RunnerServices services_;

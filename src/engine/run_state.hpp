@@ -17,6 +17,7 @@ namespace planexe::engine {
 struct UnitContext {
   std::map<std::string, json::value> own;  ///< element name, unit, previous
   std::unique_ptr<recipe::Scope> scope;
+  std::optional<std::vector<recipe::AnswerProblem>> problems;  ///< of the answer that was accepted last
 };
 
 struct UnitRun {

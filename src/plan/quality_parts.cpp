@@ -1,6 +1,7 @@
 #include "plan/quality_parts.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 #include <re2/re2.h>
@@ -117,11 +118,53 @@ std::size_t read_table(const std::vector<std::string_view>& lines, std::size_t a
 
 std::string id_prefix(std::string_view id) { return std::string(id.substr(0, id.find_first_of("0123456789"))); }
 
+namespace {
+
+constexpr std::size_t kLabelBytesMax = 60;
+
+void skip_any(std::string_view& text, std::string_view characters) {
+  text.remove_prefix(std::min(text.find_first_not_of(characters), text.size()));
+}
+
+/// "12. " or "3) ".
+void skip_number(std::string_view& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits == text.size() || (text[digits] != '.' && text[digits] != ')')) return;
+  text.remove_prefix(digits + 1);
+  skip_any(text, " \t");
+}
+
+/// "Risk:", letters and spaces only.
+void skip_label(std::string_view& text) {
+  const std::size_t colon = text.substr(0, kLabelBytesMax).find_first_of(":0123456789.,;|*_`()[]#");
+  if (colon == std::string_view::npos || text[colon] != ':') return;
+  text.remove_prefix(colon + 1);
+  skip_any(text, " \t");
+}
+
+/// One or two capitals and one to three digits at the start of the text, as "R12"; empty when there is none.
+std::string_view leading_id(std::string_view text) {
+  const auto run = [&](std::size_t from, char first, char last) {
+    std::size_t end = from;
+    while (end < text.size() && text[end] >= first && text[end] <= last) ++end;
+    return end;
+  };
+  const std::size_t letters = run(0, 'A', 'Z');
+  const std::size_t end = run(letters, '0', '9');
+  const bool fits = letters >= 1 && letters <= 2 && end - letters >= 1 && end - letters <= 3;
+  const bool goes_on = end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_');
+  return fits && !goes_on ? text.substr(0, end) : std::string_view();
+}
+
+}  // namespace
+
 void collect_defined_ids(std::string_view markdown, std::set<std::string>& ids) {
-  static const RE2 pattern(R"(^[\s#>*+|_\-]*(?:\d+[.)]\s*)?(?:[\pL ]{0,30}:\s*)?[*_`(\[]*([A-Z]{1,2}\d{1,3})\b)");
-  for (const std::string_view line : split_lines(markdown)) {
-    std::string id;
-    if (RE2::PartialMatch(re2::StringPiece(line.data(), line.size()), pattern, &id)) ids.insert(id);
+  for (std::string_view line : split_lines(markdown)) {
+    skip_any(line, " \t#>*+|_-");
+    skip_number(line);
+    skip_label(line);
+    skip_any(line, "*_`([");
+    if (const auto id = leading_id(line); !id.empty()) ids.emplace(id);
   }
 }
 

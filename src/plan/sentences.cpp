@@ -1,8 +1,13 @@
 #include "plan/sentences.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdint>
 
 #include <re2/re2.h>
+#include <unicode/uchar.h>
+#include <unicode/uscript.h>
+#include <unicode/utf8.h>
 
 #include "base/text.hpp"
 
@@ -47,6 +52,57 @@ void split_line(std::string_view line, std::vector<std::string>& sentences) {
   take(line.size());
 }
 
+/// How a character takes part in words: scripts without spaces count one word per character.
+enum class CharacterKind { other, part, alone };
+
+struct CodePoint {
+  CharacterKind kind = CharacterKind::other;
+  std::size_t bytes = 1;
+};
+
+CodePoint code_point_at(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0x80) return {std::isalnum(lead) != 0 ? CharacterKind::part : CharacterKind::other, 1};
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  std::size_t next = at;
+  UChar32 c = 0;
+  U8_NEXT(bytes, next, text.size(), c);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
+  if (c < 0) return {CharacterKind::other, next - at};
+  UErrorCode status = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(c, &status);
+  const bool alone = script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_HANGUL;
+  if (alone) return {CharacterKind::alone, next - at};
+  const bool part = (U_GET_GC_MASK(c) & (U_GC_L_MASK | U_GC_M_MASK | U_GC_N_MASK)) != 0;
+  return {part ? CharacterKind::part : CharacterKind::other, next - at};
+}
+
+/// The length of a mark that joins two parts of one word ("e-mail", "3.5", "l’eau"), or 0.
+std::size_t joint_at(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return 0;
+  if (std::string_view("-'.,/").find(text[at]) != std::string_view::npos) return 1;
+  constexpr std::string_view kApostrophe = "’";
+  return text.substr(at).starts_with(kApostrophe) ? kApostrophe.size() : 0;
+}
+
+/// The end of the word whose first character ends at `at`: parts with single joints between, and a percent sign.
+std::size_t end_of_word(std::string_view text, std::size_t at) {
+  const auto run = [&](std::size_t from) {
+    while (from < text.size()) {
+      const CodePoint next = code_point_at(text, from);
+      if (next.kind != CharacterKind::part) break;
+      from += next.bytes;
+    }
+    return from;
+  };
+  at = run(at);
+  for (std::size_t joint = joint_at(text, at); joint > 0; joint = joint_at(text, at)) {
+    const std::size_t end = run(at + joint);
+    if (end == at + joint) break;
+    at = end;
+  }
+  return at < text.size() && text[at] == '%' ? at + 1 : at;
+}
+
 bool has_digit(std::string_view text) { return std::ranges::any_of(text, is_digit); }
 
 }  // namespace
@@ -58,11 +114,18 @@ std::vector<std::string> sentences_of(std::string_view text) {
 }
 
 std::vector<std::string> words_of(std::string_view text) {
-  static const RE2 pattern(R"(([\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]|[\pL\pM\pN]+(?:[-'’.,/][\pL\pM\pN]+)*%?))");
   std::vector<std::string> words;
-  re2::StringPiece rest(text.data(), text.size());
-  std::string word;
-  while (RE2::FindAndConsume(&rest, pattern, &word)) words.push_back(word);
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint first = code_point_at(text, at);
+    std::size_t end = at + first.bytes;
+    if (first.kind == CharacterKind::other) {
+      at = end;
+      continue;
+    }
+    if (first.kind == CharacterKind::part) end = end_of_word(text, end);
+    words.emplace_back(text.substr(at, end - at));
+    at = end;
+  }
   return words;
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 
 #include <re2/re2.h>
@@ -39,6 +41,20 @@ std::string key_of(const json::value& value) {
 }
 
 bool empty_text(const json::value& value) { return value.is_string() && trim(value.get_string()).empty(); }
+
+/// Expressions of rules stay compiled: a recipe has a fixed number of them. Safe from any thread.
+const RE2& compiled(const std::string& expression) {
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<const RE2>> all;
+  const std::lock_guard lock(mutex);
+  auto& slot = all[expression];
+  if (!slot) {
+    RE2::Options quiet;
+    quiet.set_log_errors(false);
+    slot = std::make_unique<const RE2>(expression, quiet);
+  }
+  return *slot;
+}
 
 class RuleChecker {
  public:
@@ -150,11 +166,8 @@ class RuleChecker {
 
   void pattern(const Located& at) {
     if (!at.value->is_string() || rule_.values.empty()) return;
-    RE2::Options quiet;
-    quiet.set_log_errors(false);
-    const RE2 expression(rule_.values.front(), quiet);
     const json::string& text = at.value->get_string();
-    const bool found = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), expression);
+    const bool found = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled(rule_.values.front()));
     if (found != (rule_.kind == RuleKind::matches))
       report(at.place, fmt::format("{} {} the form {}", shown(*at.value), found ? "must not have" : "does not have",
                                    rule_.values.front()));

@@ -116,7 +116,10 @@ public:
 
     /// Queues a transaction; `done` is called once, on the store's thread, in commit order. Group commit: transactions that wait together share one COMMIT,
     /// and a failing one does not take the others down.
-    virtual void submit(Transaction transaction, std::function<void(CommitResult)> done) = 0;
+    virtual void submit(std::shared_ptr<const Transaction> transaction, std::function<void(CommitResult)> done) = 0;
+    void submit(Transaction transaction, std::function<void(CommitResult)> done) {
+        submit(std::make_shared<const Transaction>(std::move(transaction)), std::move(done));
+    }
     /// Waits for the result; not from the store's thread.
     CommitResult commit(Transaction transaction);
 

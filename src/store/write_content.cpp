@@ -12,20 +12,22 @@ using sql::text_or_null;
 
 namespace {
 
-struct CurrentVersion {
-  std::int64_t id = 0;
+struct NewestVersion {
+  std::int64_t id = 0, version = 0;
+  bool current = false;
   std::string sha256, input_hash;
 };
 
-Result<std::optional<CurrentVersion>> current_version(const Context& context, const std::string& filename) {
+/// Version 0 when there is none. A current version is always the newest one.
+Result<NewestVersion> newest_version(const Context& context, const std::string& filename) {
   auto rows = context.db.query(
-      "SELECT id, sha256, input_hash FROM plan_content "
-      "WHERE plan_id = ? AND filename = ? AND is_current",
+      "SELECT id, version, is_current, sha256, input_hash FROM plan_content "
+      "WHERE plan_id = ? AND filename = ? ORDER BY version DESC LIMIT 1",
       {context.plan_id, filename});
-  std::optional<CurrentVersion> current;
-  if (rows.next()) current = CurrentVersion{rows.integer(), rows.string(), rows.string()};
+  NewestVersion newest;
+  if (rows.next()) newest = {rows.integer(), rows.integer(), rows.boolean(), rows.string(), rows.string()};
   PLANEXE_TRY(rows.status());
-  return current;
+  return newest;
 }
 
 /// Bytes that are no text keep their exact form in the blob column.
@@ -64,19 +66,15 @@ Result<void> apply(const Context& context, const PutContent& write) {
                                                       row.filename, row.content.size(), limits::kContentBytesMax));
   }
   const std::string sha256 = row.sha256.empty() ? sha256_hex(row.content) : row.sha256;
-  PLANEXE_TRY_ASSIGN(const auto current, current_version(context, row.filename));
-  if (current && current->sha256 == sha256 && current->input_hash == row.input_hash) {
-    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET stale = FALSE WHERE id = ? AND stale", {current->id}));
+  PLANEXE_TRY_ASSIGN(const auto newest, newest_version(context, row.filename));
+  if (newest.current && newest.sha256 == sha256 && newest.input_hash == row.input_hash) {
+    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET stale = FALSE WHERE id = ? AND stale", {newest.id}));
     return {};
   }
-  if (current) {
-    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET is_current = FALSE WHERE id = ?", {current->id}));
+  if (newest.current) {
+    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET is_current = FALSE WHERE id = ?", {newest.id}));
   }
-  PLANEXE_TRY_ASSIGN(const auto newest, sql::number(context.db,
-                                                    "SELECT MAX(version) FROM plan_content "
-                                                    "WHERE plan_id = ? AND filename = ?",
-                                                    {context.plan_id, row.filename}));
-  return insert_version(context, row, sha256, newest + 1);
+  return insert_version(context, row, sha256, newest.version + 1);
 }
 
 Result<void> apply(const Context& context, const MarkStale& write) {

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "store/apply.hpp"
 #include "store/columns.hpp"
 
@@ -62,17 +65,29 @@ Result<InteractionRow> with_owner(const Context& context, const InteractionRow& 
   return row;
 }
 
-Result<void> link_blocks(const Context& context, const InteractionRow& row) {
-  int position = 0;
-  for (const auto& hash : row.prompt_blocks) {
-    PLANEXE_TRY_ASSIGN(const auto linked,
-                       context.db.execute("INSERT INTO interaction_blocks (interaction_id, position, block_id) "
-                                          "SELECT ?, ?, id FROM text_blocks WHERE sha256 = ?",
-                                          {row.id, position++, hash}));
-    if (linked != 1) {
-      return fail(ErrorCode::InvalidArgument, "A prompt names a text that is not stored; put its blocks first.", hash);
-    }
+/// Rows in one statement; each length up to this one is prepared once.
+constexpr std::size_t kBlocksPerStatement = 16;
+
+Result<void> link_blocks(const Context& context, std::int64_t interaction, std::size_t first,
+                         std::span<const std::string> hashes) {
+  std::string wanted;
+  std::vector<sql::Param> values{interaction};
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    wanted += i == 0 ? "SELECT CAST(? AS INTEGER) AS position, CAST(? AS TEXT) AS hash" : " UNION ALL SELECT ?, ?";
+    values.insert(values.end(), {first + i, hashes[i]});
   }
+  PLANEXE_TRY_ASSIGN(const auto linked,
+                     context.db.execute("INSERT INTO interaction_blocks (interaction_id, position, block_id) SELECT ?, wanted.position, "
+                                        "text_blocks.id FROM (" + wanted + ") AS wanted JOIN text_blocks ON text_blocks.sha256 = wanted.hash",
+                                        values));
+  if (linked == static_cast<std::int64_t>(hashes.size())) return {};
+  return fail(ErrorCode::InvalidArgument, "A prompt names a text that is not stored; put its blocks first.", hashes.front());
+}
+
+Result<void> link_blocks(const Context& context, const InteractionRow& row) {
+  const std::span<const std::string> hashes = row.prompt_blocks;
+  for (std::size_t at = 0; at < hashes.size(); at += kBlocksPerStatement)
+    PLANEXE_TRY(link_blocks(context, row.id, at, hashes.subspan(at, std::min(kBlocksPerStatement, hashes.size() - at))));
   return {};
 }
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "store/apply.hpp"
 #include "store/columns.hpp"
@@ -57,14 +59,18 @@ Result<void> apply(const Context& context, const DeleteItems& write) {
 
 namespace {
 
-Result<void> append(const Context& context, const EventRow& event) {
-  PLANEXE_TRY(sql::insert(context.db, "plan_events",
-                          {{"plan_id", context.plan_id},
-                           {"seq", event.seq},
-                           {"type", event.type},
-                           {"created_at", or_now(event.created_at, context.now)},
-                           {"interaction_id", event.interaction_id},
-                           {"payload", sql::json_or_null(event.payload)}}));
+/// Rows in one statement; each length up to this one is prepared once.
+constexpr std::size_t kEventsPerStatement = 16;
+
+Result<void> append(const Context& context, std::span<const EventRow> events) {
+  std::string statement = "INSERT INTO plan_events (plan_id, seq, type, created_at, interaction_id, payload) VALUES ";
+  std::vector<sql::Param> values;
+  for (const auto& event : events) {
+    statement += values.empty() ? "(?, ?, ?, ?, ?, ?)" : ", (?, ?, ?, ?, ?, ?)";
+    values.insert(values.end(), {context.plan_id, event.seq, event.type, or_now(event.created_at, context.now),
+                                 event.interaction_id, sql::json_or_null(event.payload)});
+  }
+  PLANEXE_TRY(context.db.execute(statement, values));
   return {};
 }
 
@@ -85,14 +91,15 @@ Result<void> expect_stored(const Context& context, const EventRow& event) {
 Result<void> apply(const Context& context, const AppendEvents& write) {
   PLANEXE_TRY_ASSIGN(auto last,
                      sql::number(context.db, "SELECT MAX(seq) FROM plan_events WHERE plan_id = ?", {context.plan_id}));
-  for (const auto& event : write.events) {
-    if (event.seq <= last) {
-      PLANEXE_TRY(expect_stored(context, event));
-      continue;
-    }
-    PLANEXE_TRY(append(context, event));
+  std::span<const EventRow> events = write.events;
+  for (; !events.empty() && events.front().seq <= last; events = events.subspan(1))
+    PLANEXE_TRY(expect_stored(context, events.front()));
+  for (const auto& event : events) {
+    if (event.seq <= last) return fail(ErrorCode::Conflict, fmt::format("Event {} came after a later one.", event.seq));
     last = event.seq;
   }
+  for (std::size_t at = 0; at < events.size(); at += kEventsPerStatement)
+    PLANEXE_TRY(append(context, events.subspan(at, std::min(kEventsPerStatement, events.size() - at))));
   return {};
 }
 
@@ -132,11 +139,11 @@ Result<void> apply(const Context& context, const PutMetrics& write) {
   }
   fields.push_back({"plan_id", context.plan_id});
   fields.push_back({"updated_at", context.now});
-  PLANEXE_TRY(
-      context.db.execute("INSERT INTO plan_metrics (plan_id, created_at, updated_at) VALUES (?, ?, ?) "
-                         "ON CONFLICT (plan_id) DO NOTHING",
-                         {context.plan_id, context.now, context.now}));
-  PLANEXE_TRY(sql::update(context.db, "plan_metrics", std::move(fields), "plan_id = ?", {context.plan_id}));
+  // The row is there from the creation of the plan, except in an adopted database.
+  PLANEXE_TRY_ASSIGN(const auto updated, sql::update(context.db, "plan_metrics", fields, "plan_id = ?", {context.plan_id}));
+  if (updated > 0) return {};
+  fields.push_back({"created_at", context.now});
+  PLANEXE_TRY(sql::insert(context.db, "plan_metrics", std::move(fields)));
   return {};
 }
 

@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
     bin_dir = os.path.abspath(options.bin_dir)
-    server, url = start_rehearsal(bin_dir, "fast", 1)
+    server, url = start_rehearsal(bin_dir, "instant", 1)
     commits = points = bad = again = found = 0
     try:
         for what, spec in KINDS:

@@ -156,11 +156,13 @@ void RunDriver::perform(engine::Commit& action) {
   const auto fate = commit_fate ? commit_fate(commits) : store::CommitStatus::committed;
   store::CommitResult result{fate, std::nullopt};
   if (fate == store::CommitStatus::committed || fate == store::CommitStatus::unknown) {
-    result = database.commit(action.transaction);
+    result = database.commit(*action.transaction);
     if (result.ok()) result.status = fate;
   }
   if (machine) take(machine->on_commit(action.token, result, kNow));
 }
+
+void RunDriver::perform(engine::Wake&) { take(machine->on_wake(kNow)); }
 
 void RunDriver::perform(engine::LetGo& action) {
   if (action.go) let_go_.insert(action.unit);

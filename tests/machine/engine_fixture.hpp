@@ -62,6 +62,7 @@ class RunDriver {
   void perform(engine::Compute& action);
   void perform(engine::WriteFiles&) {}
   void perform(engine::Publish& action);
+  void perform(engine::Wake&);
   void perform(engine::RunEnded& action) { ended = action; }
 
   const recipe::Recipe& recipe_;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <set>
 #include <utility>
 
 #include "plan/builtins/common.hpp"
@@ -17,6 +18,13 @@ struct Question {
   const json::value* element = nullptr;
   const json::value* item = nullptr;
   json::array answers;
+  std::vector<std::set<std::string>> words;  ///< of each answer, for comparing
+
+  void set_answers(json::array given) {
+    answers = std::move(given);
+    words.clear();
+    for (const json::value& answer : answers) words.push_back(word_set(answer.get_string()));
+  }
   std::string number() const { return text(*element, "number"); }
 };
 
@@ -25,9 +33,9 @@ std::vector<Question> questions_of(const BuiltinInput& in) {
   for (const json::value& item : step_items(in, "ask")) {
     const json::value* element = find(item, "element");
     if (element == nullptr) continue;
-    Question question{element, &item, {}};
+    Question question{element, &item, {}, {}};
     if (const json::value* answer = documents::done_answer(item))
-      question.answers = documents::texts_of(*answer, "bullet_points");
+      question.set_answers(documents::texts_of(*answer, "bullet_points"));
     questions.push_back(std::move(question));
   }
   return questions;
@@ -40,15 +48,13 @@ struct Double {
   std::size_t other_answer;
 };
 
-std::string_view answer_text(const Question& question, std::size_t i) { return question.answers[i].get_string(); }
-
 std::vector<Double> doubles_of(const std::vector<Question>& questions, std::size_t position) {
   std::vector<Double> doubles;
   const Question& question = questions[position];
   for (std::size_t i = 0; i < question.answers.size(); ++i) {
     for (std::size_t k = 0; k < position; ++k)
       for (std::size_t j = 0; j < questions[k].answers.size(); ++j)
-        if (word_overlap(answer_text(question, i), answer_text(questions[k], j)) >= kDouble)
+        if (word_overlap(question.words[i], questions[k].words[j]) >= kDouble)
           doubles.push_back({i, &questions[k], j});
   }
   return doubles;
@@ -75,7 +81,7 @@ void replace_repeated(const BuiltinInput& in, std::vector<Question>& questions) 
     if (element == nullptr || answer == nullptr) continue;
     json::array answers = documents::texts_of(*answer, "bullet_points");
     for (Question& question : questions)
-      if (!answers.empty() && question.number() == text(*element, "number")) question.answers = answers;
+      if (!answers.empty() && question.number() == text(*element, "number")) question.set_answers(answers);
   }
 }
 

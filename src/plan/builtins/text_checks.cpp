@@ -138,9 +138,9 @@ std::set<std::string> word_set(std::string_view text) {
   return {words.begin(), words.end()};
 }
 
-double word_overlap(std::string_view a, std::string_view b) {
-  const auto left = word_set(a);
-  const auto right = word_set(b);
+double word_overlap(std::string_view a, std::string_view b) { return word_overlap(word_set(a), word_set(b)); }
+
+double word_overlap(const std::set<std::string>& left, const std::set<std::string>& right) {
   if (left.empty() || right.empty()) return 0;
   const auto common =
       static_cast<double>(std::ranges::count_if(left, [&](const std::string& word) { return right.contains(word); }));

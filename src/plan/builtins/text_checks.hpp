@@ -15,6 +15,7 @@ std::vector<std::string> word_list(std::string_view text);
 
 /// Jaccard index of the word sets, 0..1; 0 when either has no words.
 double word_overlap(std::string_view a, std::string_view b);
+double word_overlap(const std::set<std::string>& a, const std::set<std::string>& b);
 
 /// True when `needle` occurs in `text`, white space and letter case ignored; an empty needle never does.
 bool occurs_in(std::string_view needle, std::string_view text);

@@ -28,7 +28,7 @@ class SqliteStore final : public Store {
         readers_(std::move(readers)),
         writer_(std::move(writer)) {}
 
-  void submit(Transaction transaction, std::function<void(CommitResult)> done) override;
+  void submit(std::shared_ptr<const Transaction> transaction, std::function<void(CommitResult)> done) override;
 
   Result<std::optional<Lease>> acquire_lease(const std::string& plan_id, const std::string& owner,
                                              std::chrono::milliseconds ttl, bool force) override {
@@ -122,11 +122,11 @@ class SqliteStore final : public Store {
   std::unique_ptr<GroupWriter> writer_;
 };
 
-void SqliteStore::submit(Transaction transaction, std::function<void(CommitResult)> done) {
+void SqliteStore::submit(std::shared_ptr<const Transaction> transaction, std::function<void(CommitResult)> done) {
   if (!writer_) return done({CommitStatus::failed, read_only_error()});
   Job job;
-  job.label = transaction.label;
-  job.bytes = weight(transaction);
+  job.label = transaction->label;
+  job.bytes = weight(*transaction);
   job.done = std::move(done);
   if (job.bytes > limits::kTransactionBytesMax) {
     job.apply = [bytes = std::exchange(job.bytes, 0)](sql::Connection&, TimePoint) -> Result<void> {
@@ -135,7 +135,7 @@ void SqliteStore::submit(Transaction transaction, std::function<void(CommitResul
     };
   } else {
     job.apply = [transaction = std::move(transaction)](sql::Connection& db, TimePoint now) {
-      return apply(db, transaction, now);
+      return apply(db, *transaction, now);
     };
   }
   writer_->submit(std::move(job));
