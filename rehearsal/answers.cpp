@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "interviewer.hpp"
 
 namespace planexe::rehearsal {
 namespace {
@@ -244,6 +245,7 @@ std::optional<json::value> AnswerBook::recall(const Request& request, const reci
 }
 
 std::string AnswerBook::answer(const Request& request) const {
+  if (auto spoken = interview_answer(request)) return *std::move(spoken);
   const recipe::Task* task = nullptr;
   const auto* step = step_of(request, &task);
   if (!step) return request.schema.is_null() ? std::string(kMark) + "a text." : to_json(answer_from_schema(request.schema));

@@ -16,6 +16,7 @@ Settings::Values overrides_of(const CommonOptions& common) {
   if (!common.db.empty()) values["DATABASE_URL"] = common.db;
   if (!common.data_dir.empty()) values["PLANEXE_DATA_DIR"] = common.data_dir;
   if (!common.recipe_dir.empty()) values["PLANEXE_RECIPE_DIR"] = common.recipe_dir;
+  if (!common.bind.empty()) values["PLANEXE_BIND"] = common.bind;
   return values;
 }
 

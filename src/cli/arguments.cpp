@@ -83,6 +83,15 @@ void add_plan_commands(CLI::App& app, Command& command) {
   import->add_option("--plan-id", command.plan.plan_id, "Fixed plan id, for tests")->group("");
 }
 
+void add_serve(CLI::App& app, Command& command) {
+  auto* sub = app.add_subcommand("serve", "Run the server: REST, live progress, web page");
+  add_common(*sub, command.common);
+  sub->add_option("--host", command.common.bind, "Address to listen on (default: PLANEXE_BIND or 127.0.0.1)");
+  sub->add_option("--port", command.port, "Port (default: PORT or 8080); 0 takes a free one")->check(CLI::Range(0, 65535));
+  sub->add_flag("--rehearsal", command.plan.rehearsal, "Use the rehearsal model even if a provider is configured");
+  sub->add_option("--answers", command.plan.answers, "Rehearse with the stored answers of a finished run (zip or folder)");
+}
+
 void add_tools(CLI::App& app, Command& command) {
   auto* models = app.add_subcommand("models", "List models and whether they can be used");
   add_common(*models, command.common);
@@ -131,6 +140,7 @@ std::variant<Command, Exit> parse_arguments(int argc, char** argv) {
   Command command;
   add_plan(app, command);
   add_runs(app, command);
+  add_serve(app, command);
   add_plan_commands(app, command);
   add_tools(app, command);
   try {

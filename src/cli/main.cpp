@@ -18,6 +18,7 @@ const std::map<std::string_view, Exit (*)(const App&, const Command&)> kCommands
     {"plan", planexe::cli::run_plan},
     {"resume", planexe::cli::run_resume},
     {"retry", planexe::cli::run_retry},
+    {"serve", planexe::cli::run_serve},
     {"list", planexe::cli::run_list},
     {"show", planexe::cli::run_show},
     {"cancel", planexe::cli::run_cancel},

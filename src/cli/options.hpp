@@ -11,6 +11,7 @@ struct CommonOptions {
   std::string db;          ///< --db URL
   std::string data_dir;    ///< --data-dir
   std::string recipe_dir;  ///< --recipe DIR
+  std::string bind;        ///< --host of serve
   bool json = false;
   bool quiet = false;
 };
@@ -62,6 +63,7 @@ struct Command {
   std::string path;     ///< file of import
   bool check = false;   ///< models --check
   bool yes = false;     ///< delete without asking
+  std::optional<unsigned short> port;  ///< of serve
 };
 
 }  // namespace planexe::cli

@@ -93,6 +93,8 @@ Result<void> Engine::run(const std::string& plan_id) {
   if (runs_.contains(plan_id)) return fail(ErrorCode::PlanActive, "The plan is running already.");
   PLANEXE_TRY_ASSIGN(const auto fencing, lease(plan_id));
   PLANEXE_TRY_ASSIGN(auto snapshot, store_.snapshot(plan_id));
+  if (snapshot.plan.status != "pending" && snapshot.plan.status != "running")
+    return fail(ErrorCode::PlanNotResumable, "The plan is " + snapshot.plan.status + "; it runs again only after a resume or retry.");
   PLANEXE_TRY_ASSIGN(auto recipe, recipe_of(snapshot.plan));
   PLANEXE_TRY_ASSIGN(auto usage, store_.usage(plan_id));
   if (snapshot.plan.status == "running" && ++snapshot.plan.recovery_count > options_.recoveries_max)

@@ -54,6 +54,9 @@ class Engine {
   [[nodiscard]] std::size_t running() const { return runs_.size(); }
   [[nodiscard]] const PlanRun* find(const std::string& plan_id) const;
   [[nodiscard]] RunFiles& files() { return files_; }
+  /// The recipe that new plans are made with, and its packed form.
+  [[nodiscard]] const recipe::Recipe& recipe() const { return *recipe_; }
+  [[nodiscard]] const std::string& packed_recipe() const { return packed_recipe_; }
   /// The recipe a plan was made with.
   Result<std::shared_ptr<const recipe::Recipe>> recipe_of(const store::PlanRow& plan);
 

@@ -36,6 +36,7 @@ PlanRun::PlanRun(RunConfig config, store::RunSnapshot snapshot, store::UsageTota
   for (auto& item : snapshot.items) stored_items_[item.task_key].push_back(std::move(item));
   for (auto& call : snapshot.open_interactions) open_calls_.insert_or_assign(call.call_key, std::move(call));
   stored_contents_ = std::move(snapshot.contents);
+  for (const auto& row : stored_contents_) versions_[row.filename] = {row.version, row.sha256};
   for (const auto& task : config_.recipe->tasks) {
     auto& run = tasks_[task.key];
     run.task = &task;
@@ -47,6 +48,8 @@ PlanRun::PlanRun(RunConfig config, store::RunSnapshot snapshot, store::UsageTota
   }
   for (auto& row : snapshot.tasks)
     if (auto it = tasks_.find(row.task_key); it != tasks_.end()) it->second.row = std::move(row);
+  for (const auto& [key, sums] : snapshot.usage_by_task)
+    if (auto it = tasks_.find(key); it != tasks_.end()) it->second.usage = sums;
   measure_paths(*config_.recipe, tasks_);
 }
 

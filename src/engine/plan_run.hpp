@@ -125,7 +125,7 @@ class PlanRun {
   void open_interaction(TaskRun& task, StepRun& step, UnitRun& unit, int attempt, std::string_view reason);
   void flush_ended(UnitRun& unit);
   void close_ledger(UnitRun& unit, const llm::CallOutcome& outcome);
-  void account(const llm::AttemptRecord& record);
+  void account(TaskRun& task, const llm::AttemptRecord& record);
   void settle_unit(TaskRun& task, StepRun& step, UnitRun& unit, const llm::CallOutcome& outcome);
   void settle_failure(UnitRun& unit, const Error& error);
   bool settle_gate_refusal(TaskRun& task, UnitRun& unit, const llm::CallOutcome& outcome);
@@ -148,6 +148,7 @@ class PlanRun {
   void update_eta();
   [[nodiscard]] json::object progress_object() const;
   [[nodiscard]] json::object task_payload(const TaskRun& task, std::string_view previous) const;
+  void task_event(const TaskRun& task, std::string_view previous);
   void status_event(std::string message);
   void log_event(std::string level, std::string message, std::string task_key);
   [[nodiscard]] store::Write wall_metrics() const;
@@ -170,6 +171,11 @@ class PlanRun {
   std::map<std::string, std::vector<store::ItemRow>> stored_items_;
   std::map<std::string, store::InteractionRow> open_calls_;  ///< by call key, from before this process
   std::vector<store::ContentRow> stored_contents_;
+  struct Version {
+    int number = 0;
+    std::string sha256;
+  };
+  std::map<std::string, Version> versions_;  ///< of the current files, as the store numbers them
   store::UsageTotals usage_;
   std::int64_t reserved_micros_ = 0;
   std::set<std::string> stored_blocks_;  ///< hashes of text blocks this run has written

@@ -64,24 +64,32 @@ json::object PlanRun::progress_object() const {
 
 json::object PlanRun::task_payload(const TaskRun& task, std::string_view previous) const {
   const auto& row = task.row;
+  const bool no_price = task.usage.calls > 0 && task.usage.unpriced == task.usage.calls;
   const auto time = [](const std::optional<TimePoint>& at) { return at ? json::value(format_iso(*at)) : json::value(nullptr); };
   return {{"task_key", row.task_key},
           {"title", task.task->title},
           {"phase", row.phase},
           {"state", row.state},
           {"previous_state", previous},
-          {"state_reason", row.state_reason},
+          {"state_reason", row.state_reason.empty() ? json::value(nullptr) : json::value(row.state_reason)},
           {"attempt", row.attempt},
           {"units", row.units_total > 1 ? json::value(json::object{{"total", row.units_total}, {"done", row.units_done}, {"failed", row.units_failed}})
                                         : json::value(nullptr)},
           {"started_at", time(row.started_at)},
           {"finished_at", time(row.finished_at)},
-          {"duration_ms", row.duration_ms},
+          {"duration_ms", row.finished_at ? json::value(row.duration_ms) : json::value(nullptr)},
+          {"input_tokens", task.usage.input_tokens},
+          {"cached_input_tokens", task.usage.cached_input_tokens},
+          {"output_tokens", task.usage.output_tokens},
+          {"reasoning_tokens", task.usage.reasoning_tokens},
+          {"cost_micros", no_price ? json::value(nullptr) : json::value(task.usage.cost_micros)},
           {"error", row.error_code.empty() ? json::value(nullptr)
                                            : json::value(json::object{{"code", row.error_code}, {"message", row.error_message}})},
           {"degraded", row.degraded},
           {"progress_percentage", plan_.progress_percentage}};
 }
+
+void PlanRun::task_event(const TaskRun& task, std::string_view previous) { events_.store("task", task_payload(task, previous), now_); }
 
 void PlanRun::status_event(std::string message) {
   json::object payload{{"status", plan_.status},
@@ -95,7 +103,7 @@ void PlanRun::status_event(std::string message) {
 void PlanRun::log_event(std::string level, std::string message, std::string task_key) {
   if (log_events_ >= config_.log_events_max) return;
   if (++log_events_ == config_.log_events_max) message = "The log is full; later lines are not stored.";
-  events_.store("log", {{"message", std::move(message)}, {"level", std::move(level)}, {"task_key", std::move(task_key)}}, now_);
+  events_.store("log", {{"message", std::move(message)}, {"level", std::move(level)}, {"task_key", task_key.empty() ? json::value(nullptr) : json::value(task_key)}}, now_);
 }
 
 store::Write PlanRun::wall_metrics() const {

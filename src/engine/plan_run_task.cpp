@@ -28,7 +28,7 @@ void PlanRun::set_state(TaskRun& task, std::string_view state, std::string reaso
   if (task.ended() && !values_.contains(task.row.task_key))
     values_[task.row.task_key] = json::object{{"status", task.row.state}};
   if (previous == state) return;
-  events_.store("task", task_payload(task, previous), now_);
+  task_event(task, previous);
   if (state == "running" || task.ended())
     write(store::PutTaskAttempt{task.row.task_key, plan_.run_attempt, task.row.attempt, task.row.state, task.row.started_at,
                                 task.ended() ? std::optional(now_) : std::nullopt, task.row.error_code,

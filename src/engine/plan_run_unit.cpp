@@ -310,7 +310,7 @@ Actions PlanRun::on_attempt_ended(const std::string& name, const llm::AttemptRec
   auto& row = *unit->ledger;
   copy_record(record, row);
   row.completed_at = now_;
-  account(record);
+  account(*task, record);
   const auto event = [&](std::string_view kind, json::object data) {
     events_.store("llm_stream",
                   {{"stage", task->row.task_key},
@@ -361,17 +361,19 @@ void PlanRun::close_ledger(UnitRun& unit, const llm::CallOutcome& outcome) {
   }
 }
 
-void PlanRun::account(const llm::AttemptRecord& record) {
-  ++usage_.calls;
-  if (record.reason == llm::AttemptReason::repair) ++usage_.repairs;
-  if (record.reason != llm::AttemptReason::first && record.reason != llm::AttemptReason::repair) ++usage_.retries;
-  usage_.input_tokens += record.usage.input_tokens;
-  usage_.cached_input_tokens += record.usage.cached_input_tokens;
-  usage_.output_tokens += record.usage.output_tokens;
-  usage_.reasoning_tokens += record.usage.reasoning_tokens;
-  usage_.cost_micros += record.cost_micros.value_or(0);
-  usage_.unpriced += record.cost_micros ? 0 : 1;
-  usage_.estimated += record.usage.estimated ? 1 : 0;
+void PlanRun::account(TaskRun& task, const llm::AttemptRecord& record) {
+  for (auto* sums : {&usage_, &task.usage}) {
+    ++sums->calls;
+    if (record.reason == llm::AttemptReason::repair) ++sums->repairs;
+    if (record.reason != llm::AttemptReason::first && record.reason != llm::AttemptReason::repair) ++sums->retries;
+    sums->input_tokens += record.usage.input_tokens;
+    sums->cached_input_tokens += record.usage.cached_input_tokens;
+    sums->output_tokens += record.usage.output_tokens;
+    sums->reasoning_tokens += record.usage.reasoning_tokens;
+    sums->cost_micros += record.cost_micros.value_or(0);
+    sums->unpriced += record.cost_micros ? 0 : 1;
+    sums->estimated += record.usage.estimated ? 1 : 0;
+  }
   if (record.status == "completed") {
     call_ms_sum_ += record.duration_ms;
     ++call_count_;
@@ -387,6 +389,8 @@ Actions PlanRun::on_call_finished(const std::string& name, const llm::CallOutcom
   unit->calling = false;
   close_ledger(*unit, outcome);
   settle_unit(*task, *step, *unit, outcome);
+  // Whoever watches sees the items of a fan-out end one by one.
+  if (task->row.state == "running" && task->row.units_total > 1) task_event(*task, task->row.state);
   metrics_changed_ = true;
   if (task->row.state == "running" && ending_ == Ending::none) work_on(*task);
   advance();

@@ -158,13 +158,16 @@ void PlanRun::put_file(const FinishedTask::File& file, const std::string& phase,
   row.sha256 = sha256_hex(file.content);
   row.created_at = now_;
   row.size_bytes = static_cast<std::int64_t>(file.content.size());
+  auto& version = versions_[file.filename];
+  if (version.number == 0 || version.sha256 != row.sha256) version = {version.number + 1, row.sha256};
   write(store::PutFileRow{file.filename, file.content_type, row.sha256, task_key, file.filename, row.size_bytes});
   events_.store("artefact",
                 {{"filename", file.filename},
                  {"content_type", file.content_type},
                  {"stage", phase},
                  {"size_bytes", row.size_bytes},
-                 {"task_key", task_key}},
+                 {"task_key", task_key},
+                 {"version", version.number}},
                 now_);
   write(store::PutContent{std::move(row)});
 }

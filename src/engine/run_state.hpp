@@ -9,7 +9,7 @@
 #include "recipe/answer.hpp"
 #include "recipe/prompt.hpp"
 #include "recipe/recipe.hpp"
-#include "store/rows.hpp"
+#include "store/store.hpp"
 
 namespace planexe::engine {
 
@@ -54,6 +54,7 @@ struct TaskRun {
   std::size_t current = 0;              ///< index of the step in work
   std::map<std::string, json::value> local;  ///< own step values, `answer`, `items`, `out`, `view`
   bool computing = false;
+  store::UsageTotals usage;             ///< of all its calls, over all runs
   bool loaded = false;                  ///< its values are in memory; a finished task of an earlier process is loaded once its inputs are
   int path_length = 0;                  ///< longest remaining chain of model rounds, for priorities
   int downstream = 0;

@@ -35,10 +35,27 @@ Result<std::optional<ContentRow>> content(sql::Connection& db, const std::string
   return row;
 }
 
+Result<std::int64_t> last_event_seq(sql::Connection& db, const std::string& plan_id) {
+  return sql::number(db, "SELECT MAX(seq) FROM plan_events WHERE plan_id = ?", {plan_id});
+}
+
 Result<std::vector<EventRow>> events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit) {
   auto rows = db.query(
       fmt::format("SELECT {} FROM plan_events WHERE plan_id = ? AND seq > ? ORDER BY seq LIMIT ?", kEventColumns),
       {plan_id, after, std::clamp(limit, 0, limits::kEventRowsMax)});
+  std::vector<EventRow> result;
+  while (rows.next()) result.push_back(read_event(rows));
+  PLANEXE_TRY(rows.status());
+  return result;
+}
+
+Result<std::vector<EventRow>> log_events(sql::Connection& db, const std::string& plan_id, std::int64_t after,
+                                         int limit) {
+  // The type stands in the statement, so that the index of the log lines is used.
+  auto rows = db.query(fmt::format("SELECT {} FROM plan_events WHERE plan_id = ? AND type = 'log' AND seq > ? "
+                                   "ORDER BY seq LIMIT ?",
+                                   kEventColumns),
+                       {plan_id, after, std::clamp(limit, 0, limits::kEventRowsMax)});
   std::vector<EventRow> result;
   while (rows.next()) result.push_back(read_event(rows));
   PLANEXE_TRY(rows.status());

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "store/columns.hpp"
 #include "store/limits.hpp"
 #include "store/page_cursor.hpp"
@@ -9,6 +10,15 @@ namespace planexe::store::reads {
 namespace {
 
 constexpr std::string_view kCursorKind = "i";
+constexpr std::string_view kPageWhere =
+    "WHERE plan_id = ? AND id > ? AND (? OR id = ?) AND (? OR stage = ?) AND (? OR status = ?) "
+    "ORDER BY id LIMIT ?";
+
+Result<std::int64_t> place_after(const InteractionQuery& query) {
+  if (query.cursor.empty()) return 0;
+  PLANEXE_TRY_ASSIGN(const auto keys, read_cursor(kCursorKind, 1, query.cursor));
+  return keys[0];
+}
 
 Result<void> add_blocks(sql::Connection& db, InteractionRow& row) {
   auto rows = db.query(
@@ -30,22 +40,44 @@ Result<std::vector<InteractionRow>> collect(sql::Connection& db, sql::Rows rows)
 }  // namespace
 
 Result<InteractionPage> interactions(sql::Connection& db, const InteractionQuery& query) {
-  std::int64_t after = 0;
-  if (!query.cursor.empty()) {
-    PLANEXE_TRY_ASSIGN(const auto keys, read_cursor(kCursorKind, 1, query.cursor));
-    after = keys[0];
-  }
+  PLANEXE_TRY_ASSIGN(const std::int64_t after, place_after(query));
   const auto limit = static_cast<std::size_t>(std::clamp(query.limit, 1, limits::kPageRowsMax));
   InteractionPage page;
-  PLANEXE_TRY_ASSIGN(page.rows,
-                     collect(db, db.query(fmt::format("SELECT {} FROM llm_interactions WHERE plan_id = ? AND id > ? "
-                                                      "AND (? OR stage = ?) AND (? OR status = ?) ORDER BY id LIMIT ?",
-                                                      kInteractionColumns),
-                                          {query.plan_id, after, query.task_key.empty(), query.task_key,
-                                           query.status.empty(), query.status, limit + 1})));
+  PLANEXE_TRY_ASSIGN(
+      page.rows,
+      collect(db, db.query(fmt::format("SELECT {} FROM llm_interactions {}", kInteractionColumns, kPageWhere),
+                           {query.plan_id, after, query.id == 0, query.id, query.task_key.empty(), query.task_key,
+                            query.status.empty(), query.status, limit + 1})));
   if (page.rows.size() > limit) {
     page.rows.pop_back();
     page.next_cursor = make_cursor(kCursorKind, {page.rows.back().id});
+  }
+  return page;
+}
+
+Result<InteractionPreviewPage> interaction_previews(sql::Connection& db, const InteractionQuery& query, int chars) {
+  // The long texts stay in the database; SUBSTR counts characters.
+  static const std::string columns =
+      replace_all(kInteractionColumns, "reasoning_text, response_text", "NULL, SUBSTR(response_text, 1, ?)");
+  PLANEXE_TRY_ASSIGN(const std::int64_t after, place_after(query));
+  const auto limit = static_cast<std::size_t>(std::clamp(query.limit, 1, limits::kPageRowsMax));
+  auto rows = db.query(
+      fmt::format("SELECT {}, COALESCE((SELECT SUBSTR(b.text, 1, ?) FROM interaction_blocks l JOIN text_blocks b "
+                  "ON b.id = l.block_id WHERE l.interaction_id = llm_interactions.id ORDER BY l.position DESC LIMIT 1), "
+                  "SUBSTR(prompt_text, 1, ?), '') FROM llm_interactions {}",
+                  columns, kPageWhere),
+      {chars, chars, chars, query.plan_id, after, query.id == 0, query.id, query.task_key.empty(), query.task_key,
+       query.status.empty(), query.status, limit + 1});
+  InteractionPreviewPage page;
+  while (rows.next()) {
+    auto& entry = page.rows.emplace_back();
+    entry.row = read_interaction(rows);
+    entry.prompt = rows.string();
+  }
+  PLANEXE_TRY(rows.status());
+  if (page.rows.size() > limit) {
+    page.rows.pop_back();
+    page.next_cursor = make_cursor(kCursorKind, {page.rows.back().row.id});
   }
   return page;
 }
@@ -75,34 +107,6 @@ Result<std::string> prompt_text(sql::Connection& db, std::int64_t interaction_id
   std::string text = rows.string();
   PLANEXE_TRY(rows.status());
   return text;
-}
-
-Result<UsageTotals> usage(sql::Connection& db, const std::string& plan_id, const std::string& task_key) {
-  auto rows = db.query(
-      "SELECT COUNT(*), COALESCE(SUM(CASE WHEN attempt_reason NOT IN ('first', 'repair') THEN 1 ELSE 0 END), 0), "
-      "COALESCE(SUM(CASE WHEN attempt_reason = 'repair' THEN 1 ELSE 0 END), 0), "
-      "CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT), CAST(COALESCE(SUM(cached_input_tokens), 0) AS BIGINT), "
-      "CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT), CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT), "
-      "CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT), "
-      "COALESCE(SUM(CASE WHEN cost_micros IS NULL AND total_tokens > 0 THEN 1 ELSE 0 END), 0), "
-      "COALESCE(SUM(CASE WHEN usage_source = 'estimate' THEN 1 ELSE 0 END), 0) "
-      "FROM llm_interactions WHERE plan_id = ? AND (? OR stage = ?)",
-      {plan_id, task_key.empty(), task_key});
-  UsageTotals totals;
-  if (rows.next()) {
-    totals.calls = rows.integer();
-    totals.retries = rows.integer();
-    totals.repairs = rows.integer();
-    totals.input_tokens = rows.integer();
-    totals.cached_input_tokens = rows.integer();
-    totals.output_tokens = rows.integer();
-    totals.reasoning_tokens = rows.integer();
-    totals.cost_micros = rows.integer();
-    totals.unpriced = rows.integer();
-    totals.estimated = rows.integer();
-  }
-  PLANEXE_TRY(rows.status());
-  return totals;
 }
 
 }  // namespace planexe::store::reads

@@ -159,6 +159,8 @@ Result<RunSnapshot> snapshot(sql::Connection& db, const std::string& plan_id) {
   PLANEXE_TRY_ASSIGN(result.last_seq, sql::number(db, "SELECT MAX(seq) FROM plan_events WHERE plan_id = ?", {plan_id}));
   PLANEXE_TRY_ASSIGN(result.log_events,
                      sql::number(db, "SELECT COUNT(*) FROM plan_events WHERE plan_id = ? AND type = 'log'", {plan_id}));
+  PLANEXE_TRY_ASSIGN(const auto usage, task_usage(db, plan_id));
+  for (const auto& [task_key, sums] : usage) result.usage_by_task.emplace(task_key, sums.totals);
   return result;
 }
 

@@ -22,13 +22,22 @@ enum class Body { without, with };
 Result<std::vector<ContentRow>> contents(sql::Connection& db, const std::string& plan_id, Body body);
 Result<std::optional<ContentRow>> content(sql::Connection& db, const std::string& plan_id, const std::string& filename,
                                           int version);
+Result<std::int64_t> last_event_seq(sql::Connection& db, const std::string& plan_id);
 Result<std::vector<EventRow>> events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit);
 
+Result<std::vector<EventRow>> log_events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit);
+
 Result<InteractionPage> interactions(sql::Connection& db, const InteractionQuery& query);
+Result<InteractionPreviewPage> interaction_previews(sql::Connection& db, const InteractionQuery& query, int chars);
 Result<std::vector<InteractionRow>> open_interactions(sql::Connection& db, const std::string& plan_id);
 Result<std::optional<InteractionRow>> interaction(sql::Connection& db, std::int64_t id);
 Result<std::string> prompt_text(sql::Connection& db, std::int64_t interaction_id);
 Result<UsageTotals> usage(sql::Connection& db, const std::string& plan_id, const std::string& task_key);
+
+Result<std::map<std::string, PlanSums>> plan_sums(sql::Connection& db, const std::vector<std::string>& plan_ids,
+                                                  const std::string& filename);
+Result<std::map<std::string, TaskUsage, std::less<>>> task_usage(sql::Connection& db, const std::string& plan_id);
+Result<TaskBoard> task_board(sql::Connection& db, const std::string& plan_id);
 
 Result<std::optional<std::string>> recipe(sql::Connection& db, const std::string& recipe_hash);
 Result<std::optional<IdempotencyRow>> idempotency_key(sql::Connection& db, const std::string& identity,

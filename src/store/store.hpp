@@ -4,6 +4,7 @@
 #include "store/rows.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <variant>
 
@@ -78,6 +79,10 @@ struct CommitResult {
 
 struct Lease { std::int64_t fencing = 0; TimePoint expires_at{}; };
 
+/// Sums of the ledger. calls: attempts; retries: attempts after the first, repairs apart; unpriced: attempts with tokens but no known price; estimated: attempts
+/// whose usage the provider did not report.
+struct UsageTotals { std::int64_t calls = 0, retries = 0, repairs = 0, input_tokens = 0, cached_input_tokens = 0, output_tokens = 0, reasoning_tokens = 0, cost_micros = 0, unpriced = 0, estimated = 0; };
+
 /// Everything a run needs to go on: no prompts, no old versions.
 struct RunSnapshot {
     PlanRow plan;
@@ -88,6 +93,7 @@ struct RunSnapshot {
     std::vector<InteractionRow> open_interactions;   ///< status pending or running
     std::int64_t last_seq = 0;
     std::int64_t log_events = 0;
+    std::map<std::string, UsageTotals, std::less<>> usage_by_task;   ///< one without calls is absent
 };
 
 struct PlanQuery {
@@ -99,12 +105,47 @@ struct PlanQuery {
 };
 struct PlanPage { std::vector<PlanRow> plans; std::string next_cursor; };
 
-struct InteractionQuery { std::string plan_id, task_key = {}, status = {}; int limit = 50; std::string cursor = {}; };
+struct InteractionQuery { std::string plan_id, task_key = {}, status = {}; int limit = 50; std::string cursor = {}; std::int64_t id = 0; };   ///< id: only that call; 0 = all
 struct InteractionPage { std::vector<InteractionRow> rows; std::string next_cursor; };
 
-/// Sums of the ledger. calls: attempts; retries: attempts after the first, repairs apart; unpriced: attempts with tokens but no known price; estimated: attempts
-/// whose usage the provider did not report.
-struct UsageTotals { std::int64_t calls = 0, retries = 0, repairs = 0, input_tokens = 0, cached_input_tokens = 0, output_tokens = 0, reasoning_tokens = 0, cost_micros = 0, unpriced = 0, estimated = 0; };
+
+/// Sums of the ledger for one task. queue_ms: how long its calls have waited before they were sent.
+struct TaskUsage { UsageTotals totals; std::int64_t queue_ms = 0; };
+
+/// What is shown of a plan beside its row.
+struct PlanSums {
+    std::int64_t completed = 0, running = 0, failed = 0, blocked = 0, skipped = 0, total = 0;   ///< tasks; total counts those in other states too
+    double weight_done = 0;                  ///< weight of completed, failed and skipped tasks, and the settled share of running ones
+    UsageTotals usage;
+    std::string first_model;                 ///< that a call of the plan was sent to; "" before
+    std::int64_t last_seq = 0;               ///< highest stored event
+    bool has_file = false;                   ///< the file that was asked for has a current version
+};
+
+/// A row of `plan_task_attempts`.
+struct TaskAttempt {
+    std::string task_key;
+    int run_attempt = 0, attempt = 0;
+    std::string state;
+    std::optional<TimePoint> started_at, finished_at;
+    std::string error_code, error_message;
+
+    bool operator==(const TaskAttempt&) const = default;
+};
+
+/// All that is shown of a plan's tasks, as it was at one moment.
+struct TaskBoard {
+    std::vector<TaskRow> tasks;
+    std::vector<EdgeRow> edges;
+    std::vector<TaskAttempt> attempts;       ///< by task, run attempt and attempt
+    std::map<std::string, TaskUsage, std::less<>> usage;   ///< by task; one without calls is absent
+    std::vector<ContentRow> contents;        ///< current files without content
+    std::int64_t last_seq = 0;
+};
+
+/// One entry of a list of calls: the row without reasoning and prompt blocks and with the beginning of its answer, and the beginning of the prompt's last block.
+struct InteractionPreview { InteractionRow row; std::string prompt; };
+struct InteractionPreviewPage { std::vector<InteractionPreview> rows; std::string next_cursor; };
 
 struct DatabaseFacts { std::string backend, location; int schema_version = 0; std::int64_t size_bytes = 0; std::int64_t plans = 0; };
 
@@ -139,10 +180,18 @@ public:
     virtual Result<std::vector<ContentRow>> contents(const std::string& plan_id) = 0;                    ///< current ones without content
     virtual Result<std::optional<ContentRow>> content(const std::string& plan_id, const std::string& filename, int version = 0) = 0;
     virtual Result<std::vector<EventRow>> events(const std::string& plan_id, std::int64_t after, int limit) = 0;
+    /// The number of the plan's last stored event; 0 when there is none.
+    virtual Result<std::int64_t> last_event_seq(const std::string& plan_id) = 0;
     virtual Result<InteractionPage> interactions(const InteractionQuery& query) = 0;
     virtual Result<std::optional<InteractionRow>> interaction(std::int64_t id) = 0;
     virtual Result<std::string> prompt_text(const InteractionRow& row) = 0;                              ///< blocks joined
     virtual Result<UsageTotals> usage(const std::string& plan_id, const std::string& task_key = {}) = 0;
+    /// Sums of several plans at once; unknown plans are absent. `filename`: see PlanSums::has_file.
+    virtual Result<std::map<std::string, PlanSums>> plan_sums(const std::vector<std::string>& plan_ids, const std::string& filename) = 0;
+    virtual Result<TaskBoard> task_board(const std::string& plan_id) = 0;
+    /// As interactions(), with at most `chars` characters of prompt and answer.
+    virtual Result<InteractionPreviewPage> interaction_previews(const InteractionQuery& query, int chars) = 0;
+    virtual Result<std::vector<EventRow>> log_events(const std::string& plan_id, std::int64_t after, int limit) = 0;   ///< events of type log
     virtual Result<std::optional<std::string>> recipe(const std::string& recipe_hash) = 0;
     /// Plans whose cancel was asked for and that are still running: how another process's request reaches a run.
     virtual Result<std::vector<std::string>> cancel_requests() = 0;

@@ -67,6 +67,9 @@ class SqliteStore final : public Store {
   Result<std::vector<EventRow>> events(const std::string& plan_id, std::int64_t after, int limit) override {
     return read([&](auto& db) { return reads::events(db, plan_id, after, limit); });
   }
+  Result<std::int64_t> last_event_seq(const std::string& plan_id) override {
+    return read([&](auto& db) { return reads::last_event_seq(db, plan_id); });
+  }
   Result<InteractionPage> interactions(const InteractionQuery& query) override {
     return read([&](auto& db) { return reads::interactions(db, query); });
   }
@@ -78,6 +81,19 @@ class SqliteStore final : public Store {
   }
   Result<UsageTotals> usage(const std::string& plan_id, const std::string& task_key) override {
     return read([&](auto& db) { return reads::usage(db, plan_id, task_key); });
+  }
+  Result<std::map<std::string, PlanSums>> plan_sums(const std::vector<std::string>& plan_ids,
+                                                    const std::string& filename) override {
+    return read([&](auto& db) { return reads::plan_sums(db, plan_ids, filename); });
+  }
+  Result<TaskBoard> task_board(const std::string& plan_id) override {
+    return read([&](auto& db) { return reads::task_board(db, plan_id); });
+  }
+  Result<InteractionPreviewPage> interaction_previews(const InteractionQuery& query, int chars) override {
+    return read([&](auto& db) { return reads::interaction_previews(db, query, chars); });
+  }
+  Result<std::vector<EventRow>> log_events(const std::string& plan_id, std::int64_t after, int limit) override {
+    return read([&](auto& db) { return reads::log_events(db, plan_id, after, limit); });
   }
   Result<std::optional<std::string>> recipe(const std::string& recipe_hash) override {
     return read([&](auto& db) { return reads::recipe(db, recipe_hash); });

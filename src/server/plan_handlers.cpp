@@ -1,0 +1,215 @@
+#include <boost/asio/awaitable.hpp>
+
+#include "base/hash.hpp"
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "server/handlers.hpp"
+#include "server/idempotency.hpp"
+#include "server/limits.hpp"
+#include "server/model_choice.hpp"
+#include "server/plan_request.hpp"
+#include "server/plan_service.hpp"
+#include "server/plan_view.hpp"
+#include "server/progress/hub.hpp"
+
+namespace planexe::server {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds kCancelWait{2000};
+constexpr std::chrono::milliseconds kDeleteWait{10000};
+
+std::string location_of(const std::string& plan_id) { return "/api/plans/" + plan_id; }
+
+/// The plan as it is now, after something was done with it.
+asio::awaitable<Response> plan_now(const Services& services, const Request& request, std::string plan_id, int status = 200) {
+  auto shown = co_await on_pool(services, [&]() -> Result<json::object> {
+    PLANEXE_TRY_ASSIGN(auto plan, services.store->plan(plan_id));
+    if (!plan) return fail(ErrorCode::PlanNotFound, "No plan has this id.");
+    return plan_response(*services.store, *plan);
+  });
+  if (!shown) co_return error_response(shown.error(), request.id);
+  if (const auto position = services.plans->position(plan_id)) (*shown)["queue_position"] = *position;
+  co_return json_response(*shown, status);
+}
+
+// ---- create --------------------------------------------------------------------------------------------------------
+
+struct Created {
+  std::string plan_id;
+  std::string reply;
+  bool replayed = false;
+};
+
+/// Runs on the pool: one transaction makes the plan and remembers the reply.
+Result<Created> create_now(const Services& services, const engine::CreateRequest& request, const std::string& plan_id,
+                           const IdempotentRequest& repeat, TimePoint now) {
+  auto& store = *services.store;
+  if (!request.conversation_id.empty()) {
+    PLANEXE_TRY_ASSIGN(const auto conversation, store.conversation(request.conversation_id));
+    if (!conversation) return fail(ErrorCode::ValidationFailed, "conversation_id: No conversation has this id.");
+  }
+  if (auto stored = find_reply(store, repeat, now); !stored || *stored) {
+    if (!stored) return std::unexpected(stored.error());
+    return Created{(*stored)->plan_id, (*stored)->reply, true};
+  }
+  auto transaction = engine::make_plan(request, services.engine->recipe(), services.engine->packed_recipe(), plan_id, now);
+  Created created{plan_id, to_json(new_plan_response(transaction)), false};
+  if (auto row = idempotency_row(repeat, plan_id, created.reply, now)) transaction.writes.push_back(store::PutIdempotencyKey{std::move(*row)});
+  auto result = store.commit(std::move(transaction));
+  if (result.ok()) return created;
+  if (result.error) return std::unexpected(std::move(*result.error));
+  return fail(ErrorCode::DatabaseUnavailable, "The plan could not be stored; try again.");
+}
+
+Response created_response(const Created& created) {
+  Response response;
+  response.content_type = "application/json";
+  response.body = created.reply;
+  response.with("Location", location_of(created.plan_id));
+  if (created.replayed) response.with("Idempotent-Replay", "true");
+  return response;
+}
+
+asio::awaitable<Response> create_plan(const Services& services, IdempotencyGate& gate, Request& request) {
+  if (services.plans->stopping()) co_return error_response(Error(ErrorCode::ShuttingDown, "The server is shutting down."), request.id);
+  IdempotentRequest repeat;
+  if (auto read = read_idempotency(request); !read) {
+    co_return error_response(read.error(), request.id);
+  } else {
+    repeat = std::move(*read);
+  }
+  const IdempotencyGate::Pass pass(gate, repeat);
+  if (!pass.granted()) co_return error_response(Error(ErrorCode::IdempotencyInProgress, "The first request with this key is still in work."), request.id);
+  auto create = plan_request_of(services, request);
+  if (!create.errors.empty()) co_return field_errors_response(create.errors, request.id);
+  if (auto usable = check_model_choice(services, create.request.model); !usable) co_return error_response(usable.error(), request.id);
+  if (services.plans->full()) co_return error_response(Error(ErrorCode::QueueFull, "Too many plans are waiting; try again later."), request.id);
+  const auto plan_id = new_plan_id(*services.random);
+  const auto now = services.clock->now();
+  auto created = co_await on_pool(services, [&] { return create_now(services, create.request, plan_id, repeat, now); });
+  if (!created) co_return error_response(created.error(), request.id);
+  if (!created->replayed) services.plans->enqueue(created->plan_id);
+  co_return created_response(*created);
+}
+
+// ---- list and read -------------------------------------------------------------------------------------------------
+
+Response list_plans(const Services& services, const Request& request) {
+  store::PlanQuery query;
+  query.statuses = request.query_values("status");
+  query.text = std::string(request.query_value("q").value_or(""));
+  query.ascending = request.query_value("sort").value_or("") == "created_asc";
+  query.limit = static_cast<int>(request.query_int("limit", query.limit));
+  query.cursor = std::string(request.query_value("cursor").value_or(""));
+  auto page = services.store->plans(query);
+  if (!page) return error_response(page.error(), request.id);
+  auto plans = plan_responses(*services.store, page->plans);
+  if (!plans) return error_response(plans.error(), request.id);
+  auto response = json_response(*plans);
+  if (!page->next_cursor.empty()) response.with("X-Next-Cursor", page->next_cursor);
+  return response;
+}
+
+// ---- control -------------------------------------------------------------------------------------------------------
+
+asio::awaitable<Response> cancel_plan(const Services& services, Request& request) {
+  const auto plan_id = request.plan->plan_id;
+  const bool ran = services.plans->running(plan_id);
+  auto cancelled = services.engine->cancel(plan_id);
+  if (!cancelled) co_return error_response(cancelled.error(), request.id);
+  if (!ran) services.plans->forget(plan_id);
+  co_await services.plans->wait_until_idle(plan_id, kCancelWait);
+  auto response = co_await plan_now(services, request, plan_id);
+  const auto shown = parse_json(response.body);
+  if (response.status == 200 && shown && get_string(*shown, "status") != "cancelled") response.status = 202;
+  co_return response;
+}
+
+/// What resume and retry may change about the plan. Null and absent: as it was.
+Result<engine::ResumeOptions> options_of(const Services& services, const json::value& body) {
+  engine::ResumeOptions options;
+  if (const auto model = get_string(body, "llm_model")) {
+    options.model = *model == "auto" ? "" : std::string(*model);
+    PLANEXE_TRY(check_model_choice(services, *options.model));
+  }
+  if (const auto effort = get_string(body, "reasoning_effort")) options.effort = std::string(*effort);
+  if (const auto usd = get_double(body, "max_cost_usd")) options.max_cost_micros = static_cast<std::int64_t>(*usd * 1e6);
+  return options;
+}
+
+std::optional<Error> cannot_start(const Services& services) {
+  if (services.plans->stopping()) return Error(ErrorCode::ShuttingDown, "The server is shutting down.");
+  if (services.plans->full()) return Error(ErrorCode::QueueFull, "Too many plans are waiting; try again later.");
+  if (!any_model(services)) return Error(ErrorCode::ProviderNotConfigured, "No model provider is configured; set a key, for example OPENAI_API_KEY.");
+  return std::nullopt;
+}
+
+asio::awaitable<Response> resume_plan(const Services& services, Request& request) {
+  if (auto error = cannot_start(services)) co_return error_response(*error, request.id);
+  auto options = options_of(services, request.json);
+  if (!options) co_return error_response(options.error(), request.id);
+  // A plan that waits or runs is active, also one that was interrupted and will be taken up by itself.
+  if (request.plan->status == "pending" || request.plan->status == "running")
+    co_return error_response(Error(ErrorCode::PlanActive, "The plan is active already."), request.id);
+  options->rehearsal = services.settings->rehearsal && !request.plan->rehearsal;
+  auto resumed = services.engine->resume(request.plan->plan_id, *options);
+  if (!resumed) co_return error_response(resumed.error(), request.id);
+  services.plans->enqueue(request.plan->plan_id);
+  co_return co_await plan_now(services, request, request.plan->plan_id);
+}
+
+asio::awaitable<Response> retry_task(const Services& services, Request& request) {
+  if (auto error = cannot_start(services)) co_return error_response(*error, request.id);
+  auto options = options_of(services, request.json);
+  if (!options) co_return error_response(options.error(), request.id);
+  options->rehearsal = services.settings->rehearsal && !request.plan->rehearsal;
+  engine::RetryOptions retry{engine::RetryItems::automatic, std::move(*options)};
+  if (const auto items = get_string(request.json, "items")) retry.items = engine::retry_items_from(*items).value_or(retry.items);
+  auto reset = services.engine->retry(request.plan->plan_id, request.parameter("task_key"), retry);
+  if (!reset) co_return error_response(reset.error(), request.id);
+  services.plans->enqueue(request.plan->plan_id);
+  auto response = co_await plan_now(services, request, request.plan->plan_id);
+  if (response.status != 200) co_return response;
+  auto body = parse_json(response.body);
+  json::array keys;
+  for (const auto& key : *reset) keys.push_back(json::string(key));
+  body->get_object()["reset_tasks"] = std::move(keys);
+  response.body = to_json(*body);
+  co_return response;
+}
+
+asio::awaitable<Response> delete_plan(const Services& services, Request& request) {
+  const auto plan_id = request.plan->plan_id;
+  if (services.plans->running(plan_id)) {
+    // A run that does not end in time loses its lease below; whatever it still writes is refused.
+    if (auto cancelled = services.engine->cancel(plan_id); cancelled) co_await services.plans->wait_until_idle(plan_id, kDeleteWait);
+  }
+  services.plans->forget(plan_id);
+  if (auto removed = services.engine->remove(plan_id); !removed) co_return error_response(removed.error(), request.id);
+  services.hub->deleted(plan_id);
+  co_return json_response(json::object{{"message", "The plan was deleted."}, {"plan_id", plan_id}});
+}
+
+Response stream_status(const Services& services, const Request& request) {
+  auto last = services.store->last_event_seq(request.plan->plan_id);
+  if (!last) return error_response(last.error(), request.id);
+  return json_response(json::object{{"status", "ready"}, {"ready", true}, {"plan_status", request.plan->status}, {"last_seq", *last}});
+}
+
+}  // namespace
+
+void add_plan_handlers(Handlers& handlers, const Services& services) {
+  auto gate = std::make_shared<IdempotencyGate>();
+  handlers.add("createPlan", [&services, gate](Request& request) { return create_plan(services, *gate, request); });
+  handlers.add_read("listPlans", [&services](const Request& request) { return list_plans(services, request); });
+  handlers.add("getPlan", [&services](Request& request) { return plan_now(services, request, request.plan->plan_id); });
+  handlers.add("deletePlan", [&services](Request& request) { return delete_plan(services, request); });
+  handlers.add("cancelPlan", [&services](Request& request) { return cancel_plan(services, request); });
+  handlers.add("resumePlan", [&services](Request& request) { return resume_plan(services, request); });
+  handlers.add("retryTask", [&services](Request& request) { return retry_task(services, request); });
+  handlers.add_read("getStreamStatus", [&services](const Request& request) { return stream_status(services, request); });
+}
+
+}  // namespace planexe::server
