@@ -22,13 +22,14 @@ struct Question {
 };
 
 constexpr std::array kQuestions{
-    Question{"How much money is there, and when should it be finished?",
-             [](const StatedFacts& f) { return !f.amount.empty() && !f.deadline.empty(); }},
-    Question{"Where does it take place, or is all of it digital, and how many people work on it?",
-             [](const StatedFacts& f) { return f.digital.has_value() && !f.team.empty(); }},
-    Question{"What must not change in any case, and how will you see that it has worked?",
-             [](const StatedFacts& f) { return !f.limits.empty() && !f.successes.empty(); }},
+    Question{"How much money is there?", [](const StatedFacts& f) { return !f.amount.empty(); }},
+    Question{"When should it be finished?", [](const StatedFacts& f) { return !f.deadline.empty(); }},
+    Question{"Where does it take place, or is all of it digital?", [](const StatedFacts& f) { return f.digital.has_value(); }},
+    Question{"How many people work on it?", [](const StatedFacts& f) { return !f.team.empty(); }},
+    Question{"What must not change in any case?", [](const StatedFacts& f) { return !f.limits.empty(); }},
+    Question{"How will you see that it has worked?", [](const StatedFacts& f) { return !f.successes.empty(); }},
 };
+constexpr std::size_t kQuestionsPerMessage = 2;
 
 bool was_asked(const Request& request, const Question& question) {
   return std::ranges::any_of(request.parts, [&](const std::string& part) {
@@ -36,19 +37,24 @@ bool was_asked(const Request& request, const Question& question) {
   });
 }
 
-/// The next question; null when all were asked or answered, or when the person wants to begin.
-const Question* next_question(const Request& request, const std::string& words, const StatedFacts& facts) {
-  if (RE2::PartialMatch(words, R"((?i)\b(that is all|that's all|start now|begin now|no more questions|das ist alles)\b)")) return nullptr;
-  for (const auto& question : kQuestions)
-    if (!question.answered(facts) && !was_asked(request, question)) return &question;
-  return nullptr;
+/// The next questions; none when all were asked or answered, or when the person wants to begin.
+std::string next_questions(const Request& request, const std::string& words, const StatedFacts& facts) {
+  if (RE2::PartialMatch(words, R"((?i)\b(that is all|that's all|start now|begin now|no more questions|das ist alles)\b)")) return "";
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& question : kQuestions) {
+    if (count == kQuestionsPerMessage || question.answered(facts) || was_asked(request, question)) continue;
+    text += (text.empty() ? "" : " ") + std::string(question.text);
+    ++count;
+  }
+  return text;
 }
 
 std::string reply(const Request& request) {
   const auto words = own_words(request.user_text);
   const auto facts = stated_facts(words);
-  if (const auto* question = next_question(request, words, facts))
-    return fmt::format("{}no model has read your message; this is a prepared question.\n\n{}", kMark, question->text);
+  if (const auto questions = next_questions(request, words, facts); !questions.empty())
+    return fmt::format("{}no model has read your message; this is prepared.\n\n{}", kMark, questions);
   return fmt::format("{}no model has read your messages. The form holds what simple rules have found in them, and an assumption where "
                      "they found nothing. Look at it, correct it, and start the plan whenever you like.", kMark);
 }
@@ -70,7 +76,7 @@ std::string title_of(const std::string& words) {
     at = std::min(words.find_first_of(" \t\r\n", begin), words.size());
     if (!title.empty()) title += ' ';
     title += words.substr(begin, at - begin);
-    if (title.ends_with('.') || title.ends_with('!') || title.ends_with('?')) break;
+    if (std::string_view(".,;:!?").find(title.back()) != std::string_view::npos) break;
   }
   while (!title.empty() && std::string_view(".,;:!?").find(title.back()) != std::string_view::npos) title.pop_back();
   return cut_code_points(title, kTitleChars);
@@ -93,7 +99,7 @@ json::array open_points(const StatedFacts& facts) {
 std::string form(const Request& request) {
   const auto words = own_words(request.user_text);
   const auto facts = stated_facts(words);
-  const bool done = next_question(request, words, facts) == nullptr;
+  const bool done = next_questions(request, words, facts).empty();
   const auto or_assumed = [&](const std::string& stated, const char* assumed) {
     return stated.empty() && done ? json::value(assumed) : text_or_null(stated);
   };

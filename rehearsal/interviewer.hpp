@@ -21,8 +21,8 @@ struct StatedFacts {
 StatedFacts stated_facts(const std::string& text);
 
 /// The answer to a call of the intake conversation (its next message, or the filled form) or of an analysis; nothing for
-/// other requests. The interviewer asks up to three questions, each once and none whose answer was given already. Every
-/// answer says that it is a rehearsal. Deterministic.
+/// other requests. The interviewer asks two questions at a time, in at most three messages, each once and none whose
+/// answer was given already. Every answer says that it is a rehearsal. Deterministic.
 std::optional<std::string> interview_answer(const Request& request);
 
 }  // namespace planexe::rehearsal

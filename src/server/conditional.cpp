@@ -35,7 +35,9 @@ struct ByteRange {
 std::optional<std::uint64_t> number_of(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || status != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || end != text.data() + text.size()) return std::nullopt;
+  if (status == std::errc::result_out_of_range) return UINT64_MAX;  // beyond any file
+  if (status != std::errc{}) return std::nullopt;
   return value;
 }
 
@@ -98,7 +100,7 @@ void apply_range(const Request& request, Response& response) {
   if (kind == RangeKind::outside) {
     const auto size = response.body.size();
     auto refusal = error_response(Error(ErrorCode::RangeNotSatisfiable, "The file is not that long."), request.id);
-    refusal.with("Content-Range", fmt::format("bytes */{}", size));
+    refusal.with("Content-Range", fmt::format("bytes */{}", size)).with("Accept-Ranges", "bytes");
     response = std::move(refusal);
     return;
   }

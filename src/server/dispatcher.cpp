@@ -24,12 +24,8 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string_view media_type(std::string_view header) {
-  const auto end = header.find(';');
-  auto type = header.substr(0, end);
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  return type;
-}
+/// Names of media types are compared without regard to case.
+std::string media_type(std::string_view header) { return normalize_name(header.substr(0, header.find(';'))); }
 
 }  // namespace
 
@@ -147,7 +143,13 @@ void Dispatcher::complete(const Request& request, Response& response) const {
   if (!has("X-Content-Type-Options")) response.with("X-Content-Type-Options", "nosniff");
   if (!has("Referrer-Policy")) response.with("Referrer-Policy", "no-referrer");
   if (!has("Cache-Control")) response.with("Cache-Control", response.tagged ? "private, no-cache" : "no-store");
-  for (auto& [name, value] : access_.cors_headers(request, request.method == "OPTIONS")) response.with(std::move(name), std::move(value));
+  for (auto& [name, value] : access_.cors_headers(request, request.method == "OPTIONS")) {
+    const auto own = std::ranges::find_if(response.headers, [&](const auto& header) { return name == "Vary" && header.first == name; });
+    if (own != response.headers.end())
+      own->second += ", " + value;
+    else
+      response.with(std::move(name), std::move(value));
+  }
 }
 
 }  // namespace planexe::server

@@ -17,7 +17,8 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> read_query(std::string_view text) {
+/// Nothing when a part cannot be decoded.
+std::optional<std::vector<std::pair<std::string, std::string>>> read_query(std::string_view text) {
   std::vector<std::pair<std::string, std::string>> query;
   while (!text.empty()) {
     const auto end = std::min(text.find('&'), text.size());
@@ -26,7 +27,8 @@ std::vector<std::pair<std::string, std::string>> read_query(std::string_view tex
     const auto equals = one.find('=');
     auto name = percent_decoded(one.substr(0, equals), true);
     auto value = equals == std::string_view::npos ? std::optional<std::string>("") : percent_decoded(one.substr(equals + 1), true);
-    if (name && !name->empty() && value) query.emplace_back(std::move(*name), std::move(*value));
+    if (!name || !value) return std::nullopt;
+    if (!name->empty()) query.emplace_back(std::move(*name), std::move(*value));
   }
   return query;
 }
@@ -65,7 +67,11 @@ Result<Request> request_of(const http::request<http::string_body>& message) {
   }
   const auto question = target.find('?');
   request.path = std::string(target.substr(0, question));
-  if (question != std::string_view::npos) request.query = read_query(target.substr(question + 1));
+  if (!percent_decoded(request.path, false)) return fail(ErrorCode::InvalidRequest, "The path is not percent-encoded UTF-8.");
+  if (question == std::string_view::npos) return request;
+  auto query = read_query(target.substr(question + 1));
+  if (!query) return fail(ErrorCode::InvalidRequest, "The query is not percent-encoded UTF-8.");
+  request.query = std::move(*query);
   return request;
 }
 

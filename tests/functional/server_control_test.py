@@ -22,7 +22,8 @@ def gate_answer(verdict):
     answer = {}
     for name, field in schema["properties"].items():
         options = [v for part in [field, *field.get("anyOf", [])] for v in part.get("enum", []) if v is not None]
-        answer[name] = options[0] if options else "It asks how the lock of another person is opened"
+        truth = "boolean" in str([field.get("type"), field.get("anyOf")])
+        answer[name] = options[0] if options else truth or "It asks how the lock of another person is opened"
     return json.dumps({**answer, "verdict": verdict})
 
 
@@ -35,6 +36,8 @@ def at_once(server, count, method, target, body=b""):
 
 class Cancel(ServerCase):
     def test_a_running_plan_stops_within_a_second_and_keeps_its_results(self):
+        # Text that comes drop by drop: the provider notices at its next piece that nobody listens.
+        self.script({"text": "drop by drop " * 400, "bytes": [40], "delay": {"between": 50}}, task="project_plan")
         plan_id = self.held_plan("project_plan")
         kept = len(self.api.get("listArtefacts", id=plan_id)["artefacts"])
         self.assertGreater(kept, 5)
@@ -171,12 +174,12 @@ class Retry(ServerCase):
         self.assertEqual(self.api.wait(plan_id)["status"], "completed")
 
     def test_a_failed_task_of_a_running_plan(self):
-        self.hold("create_pitch")
+        self.hold("swot_analysis")
         self.refuse(task="find_team_members")
         plan_id = self.api.create()["plan_id"]
         self.addCleanup(self.forget, self.api, plan_id)
         self.api.wait_task(plan_id, "find_team_members", "failed")
-        self.api.wait_task(plan_id, "create_pitch", "running")
+        self.api.wait_task(plan_id, "swot_analysis", "running")
         self.assertTrue(self.api.task(plan_id, "find_team_members")["retryable"])
         self.assertEqual(self.api.task(plan_id, "team_markdown")["state"], "blocked")
         self.api.call("retryTask", 409, "PLAN_ACTIVE", id=plan_id, task_key="identify_risks")
@@ -185,7 +188,7 @@ class Retry(ServerCase):
         self.assertIn("team_markdown", plan["reset_tasks"])
         self.api.wait_task(plan_id, "find_team_members", "completed")
         self.api.wait_task(plan_id, "team_markdown", "completed")
-        self.assertEqual(self.api.task(plan_id, "create_pitch")["state"], "running", "the rest of the run was not disturbed")
+        self.assertEqual(self.api.task(plan_id, "swot_analysis")["state"], "running", "the rest of the run was not disturbed")
 
     def test_what_cannot_be_retried(self):
         plan_id = self.api.completed()["plan_id"]
@@ -285,9 +288,11 @@ class Restart(ServerCase):
                     seen = [socket.next(), socket.next()]
                     before = time.monotonic()
                     if how == "stop":
-                        self.assertEqual(server.stop(), 0)
-                        self.assertLess(time.monotonic() - before, 10)
-                        messages, code = read_messages(socket)
+                        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                            reading = pool.submit(read_messages, socket)
+                            self.assertEqual(server.stop(), 0)
+                            messages, code = reading.result()
+                        self.assertLess(time.monotonic() - before, 5)
                         self.assertEqual(code, 1001)
                         self.assertNotIn("stream_end", [m["type"] for m in seen + messages])
                     else:

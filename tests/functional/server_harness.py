@@ -192,7 +192,7 @@ def expect_in_order(messages, start=0):
 
 def form(**changes):
     """A filled intake form."""
-    return {**json.loads(json.dumps(contract().document["components"]["schemas"]["IntakeInput"]["examples"][0])), **changes}
+    return {**json.loads(json.dumps(contract().document["components"]["schemas"]["IntakeForm"]["examples"][0])), **changes}
 
 
 class ServerCase(harness.Case):
@@ -269,7 +269,7 @@ class ServerCase(harness.Case):
 
     def forget(self, api, plan_id):
         if api.server.alive:
-            reply = api.http.request("DELETE", "/api/plans/" + plan_id)
+            reply = Http(api.server.port).request("DELETE", "/api/plans/" + plan_id, api.headers)
             self.assertIn(reply.status, (200, 404), str(reply))
 
     def send(self, method, target, headers=(), body=None, port=None):

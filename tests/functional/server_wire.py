@@ -217,8 +217,8 @@ def exchange(port, data, seconds=WAIT, method="GET"):
 
 
 class Event:
-    def __init__(self, name, id_, data):
-        self.name, self.id, self.data = name, id_, data
+    def __init__(self, name, id_, data, id_line):
+        self.name, self.id, self.data, self.id_line = name, id_, data, id_line
 
     def json(self):
         return json.loads(self.data)
@@ -268,7 +268,7 @@ class EventStream:
     def next(self, seconds=WAIT):
         """The next event; None when the server has ended the stream."""
         deadline = time.monotonic() + seconds
-        name, data = "message", []
+        name, data, id_line = "message", [], None
         while True:
             try:
                 line = self._line(deadline) if self.open else None
@@ -282,7 +282,7 @@ class EventStream:
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if not line and data:
-                return Event(name, self.last_id, "\n".join(data))
+                return Event(name, self.last_id, "\n".join(data), id_line)
             if not line:
                 name = "message"
             elif not field:
@@ -292,7 +292,7 @@ class EventStream:
             elif field == "data":
                 data.append(value)
             elif field == "id":
-                self.last_id = value
+                self.last_id = id_line = value
             elif field == "retry":
                 self.retry = int(value)
 

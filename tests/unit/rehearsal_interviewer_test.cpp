@@ -49,7 +49,7 @@ TEST(RehearsalInterviewer, DoesNotAskForWhatWasSaid) {
 TEST(RehearsalInterviewer, FillsTheFormFromWhatWasSaid) {
   const auto form = form_of(reply_request({"Open a bicycle repair shop in Lyon, budget 80 000 EUR, within a year.",
                                            "We are two people. It must not sell new bicycles. A success is at least 10 repairs a day."}));
-  EXPECT_EQ(form.at("project_title"), "Open a bicycle repair shop in Lyon, budget");
+  EXPECT_EQ(form.at("project_title"), "Open a bicycle repair shop in Lyon");
   EXPECT_EQ(form.at("budget").at("estimated_total"), "80 000 EUR");
   EXPECT_EQ(form.at("budget").at("currency"), "EUR");
   EXPECT_EQ(form.at("timeline").at("target_completion"), "within a year");

@@ -16,7 +16,7 @@ class AnalysisTest : public ::testing::Test {
     auto spec = analysis_call(request, "a_1", ServerSettings{}, std::nullopt);
     CallLedger ledger({"analysis", "a_1", "analysis", {}}, spec, first_id);
     AnalysisSetup setup{"a_1", "risk", "model-a", "", request.metadata, db.start + 45s, std::move(spec),
-                        request.form ? form_judge() : analysis_judge(), std::move(ledger)};
+                        request.form ? analysis_form_judge() : analysis_judge(), std::move(ledger)};
     run = std::make_unique<AnalysisRun>(std::move(setup));
     bench = std::make_unique<RunBench>(*run, *db.store, db.start);
     bench->start();
@@ -74,7 +74,7 @@ TEST_F(AnalysisTest, TheFormIsAskedForByItsName) {
   bench->answered(CallPart::reply, form_answer(), "resp_1");
   EXPECT_EQ(bench->data(4).at("kind"), "json");
   EXPECT_EQ(bench->last().at("deltas").at("json").as_array().size(), 1U);
-  EXPECT_EQ(bench->last().at("responseSummary").at("parsed").at("form").at("project_title"), "Bicycle shop");
+  EXPECT_EQ(bench->last().at("responseSummary").at("parsed").at("project_title"), "Bicycle shop");
 }
 
 TEST_F(AnalysisTest, AFailureIsOneError) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "server/conversation/intake_schema.hpp"
 #include "server/conversation/limits.hpp"
 
 namespace planexe::server {
@@ -31,6 +32,14 @@ llm::Judge analysis_judge() {
       judgement.feedback = "Your answer was empty. Answer the question.";
     }
     judgement.value = json::string(answer);
+    return judgement;
+  };
+}
+
+llm::Judge analysis_form_judge() {
+  return [judge = form_judge()](std::string_view text, const json::array& kept, bool last) {
+    auto judgement = judge(text, kept, last);
+    if (judgement.accepted) judgement.value = json::value(judgement.value.at("form"));
     return judgement;
   };
 }

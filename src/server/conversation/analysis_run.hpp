@@ -73,5 +73,7 @@ class AnalysisRun final : public Run {
 
 /// Any text that is not blank; its value is the text.
 llm::Judge analysis_judge();
+/// The intake form as far as it is filled in.
+llm::Judge analysis_form_judge();
 
 }  // namespace planexe::server

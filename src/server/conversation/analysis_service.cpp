@@ -118,7 +118,7 @@ asio::awaitable<void> AnalysisService::begin(std::string session_id, std::shared
   if (!request.metadata.empty()) stored["client"] = request.metadata;
   CallLedger ledger({"analysis", session_id, request.stage.empty() ? "analysis" : request.stage, std::move(stored)}, spec, *first_id);
   AnalysisSetup setup{session_id, request.task_id, request.model_key, thread ? request.previous_response_id : std::string(),
-                      std::move(request.metadata), expires_at, std::move(spec), request.form ? form_judge() : analysis_judge(),
+                      std::move(request.metadata), expires_at, std::move(spec), request.form ? analysis_form_judge() : analysis_judge(),
                       std::move(ledger)};
   live->begin(std::make_unique<AnalysisRun>(std::move(setup)), [self, session_id, weak = std::weak_ptr(live)](Run& over) {
     auto* session = self->sessions_.find(session_id);

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/ids.hpp"
 #include "server/limits.hpp"
 #include "server/plan_view.hpp"
 #include "server/progress/snapshot_view.hpp"
@@ -80,7 +81,7 @@ void ProgressFeed::begin(const View& view, const ProgressHub::Subscription& subs
   const std::string_view way = subscription.covered ? "ring" : stored ? "stored" : "snapshot";
   last_seq_ = after && !beyond ? *after : live_from;
   beginning_.push_back(unnumbered("connection", {{"status", "connected"},
-                                                 {"client_id", fmt::format("{:x}", reinterpret_cast<std::uintptr_t>(this) >> 4U)},
+                                                 {"client_id", uuid4(*services_.random)},
                                                  {"message", "Connected to the plan's progress."},
                                                  {"resume", way},
                                                  {"heartbeat_seconds", limits::kHeartbeat.count()}}));

@@ -157,8 +157,8 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
         case ClientMessage::heartbeat: heartbeat_wanted_ = true; break;
         case ClientMessage::snapshot: feed_.ask_for_snapshot(); break;
         case ClientMessage::malformed:
-          complain_ = ++malformed == 1;
-          if (malformed >= limits::kMalformedMax) close_with_ = kPolicy;
+          complain_ = true;
+          if (++malformed >= limits::kMalformedMax) close_with_ = kPolicy;
           break;
         case ClientMessage::nothing: break;
       }
