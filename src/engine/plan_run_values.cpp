@@ -166,7 +166,7 @@ void PlanRun::put_file(const FinishedTask::File& file, const std::string& phase,
                  {"content_type", file.content_type},
                  {"stage", phase},
                  {"size_bytes", row.size_bytes},
-                 {"task_key", task_key},
+                 {"task_key", task_key.empty() ? json::value(nullptr) : json::value(task_key)},
                  {"version", version.number}},
                 now_);
   write(store::PutContent{std::move(row)});

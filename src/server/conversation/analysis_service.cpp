@@ -34,6 +34,8 @@ AnalysisRequest AnalysisRequest::from_request(const json::value& body) {
   request.max_output_tokens = static_cast<int>(get_int(body, "max_output_tokens").value_or(0));
   request.form = asks_for_form(body);
   if (const auto* metadata = get_object(body, "metadata")) request.metadata = *metadata;
+  for (const char* name : {"temperature", "text_verbosity", "reasoning_summary"})
+    if (const auto* value = find(body, name); value && !value->is_null()) request.wishes[name] = *value;
   return request;
 }
 
@@ -116,6 +118,7 @@ asio::awaitable<void> AnalysisService::begin(std::string session_id, std::shared
   auto spec = analysis_call(request, session_id, *services_.settings, thread);
   json::object stored{{"task_id", request.task_id}};
   if (!request.metadata.empty()) stored["client"] = request.metadata;
+  for (const auto& wish : request.wishes) stored[wish.key()] = wish.value();
   CallLedger ledger({"analysis", session_id, request.stage.empty() ? "analysis" : request.stage, std::move(stored)}, spec, *first_id);
   AnalysisSetup setup{session_id, request.task_id, request.model_key, thread ? request.previous_response_id : std::string(),
                       std::move(request.metadata), expires_at, std::move(spec), request.form ? analysis_form_judge() : analysis_judge(),

@@ -18,6 +18,7 @@ struct AnalysisRequest {
   int max_output_tokens = 0;  ///< 0 = the server's default
   bool form = false;          ///< the answer is the intake form
   json::object metadata;
+  json::object wishes;        ///< what a model call cannot carry; recorded with it
 
   static AnalysisRequest from_request(const json::value& body);
   [[nodiscard]] std::size_t bytes() const;

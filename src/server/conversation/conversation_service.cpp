@@ -194,6 +194,7 @@ TurnSetup ConversationService::setup_of(const Dialogue& dialogue, const Beginnin
     CallLedger ledger({"conversation", dialogue.conversation.id, stage, beginning.wishes.metadata}, spec, id);
     return PlannedCall{std::move(spec), std::move(judge), std::move(ledger)};
   };
+  if (beginning.form_only && !dialogue.turns.empty()) setup.witness = dialogue.turns.back();
   if (!beginning.form_only) {
     auto spec = reply_call(dialogue, beginning.wishes, services_.settings->effort_default, setup.answer.turn);
     if (services_.settings->max_output_tokens_default)

@@ -78,6 +78,8 @@ TurnWishes TurnWishes::from_request(const json::value& body) {
   wishes.context = trim(text_of(body, "context"));
   wishes.effort = text_of(body, "reasoning_effort");
   if (const auto* metadata = get_object(body, "metadata")) wishes.metadata["client"] = *metadata;
+  for (const char* name : {"store", "text_verbosity", "reasoning_summary"})
+    if (const auto* value = find(body, name); value && !value->is_null()) wishes.metadata[name] = *value;
   return wishes;
 }
 

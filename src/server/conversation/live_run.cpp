@@ -81,13 +81,13 @@ void LiveRun::perform(wanted::Commit& commit) {
   auto transaction = std::make_shared<store::Transaction>(std::move(commit.transaction));
   if (!commit.keep_plan) return submit(std::move(transaction), commit.token, 0);
   boost::asio::post(*services_.pool, [self = shared_from_this(), transaction, token = commit.token] {
-    auto& put = std::get<store::PutConversation>(transaction->writes.front());
+    auto& put = std::get<store::PutConversation>(transaction->writes.back());
     auto stored = self->services_.store->conversation(put.row.id);
     if (stored && *stored) {
       put.row.plan_id = (*stored)->plan_id;
       return self->submit(transaction, token, 0);
     }
-    // Deleted meanwhile: writing would bring it back.
+    // Deleted meanwhile.
     store::CommitResult result{stored ? store::CommitStatus::conflict : store::CommitStatus::failed, std::nullopt};
     boost::asio::post(self->services_.loop, [self, token, result] { self->committed(token, result); });
   });

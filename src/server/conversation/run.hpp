@@ -23,7 +23,8 @@ enum class CallPart { reply, form };
 
 /// What a run wants to be done.
 namespace wanted {
-/// Answered by committed(token). `keep_plan`: the plan that the stored conversation belongs to by now is kept.
+/// Answered by committed(token). `keep_plan`: the last write puts a conversation; the plan that was made from it meanwhile
+/// is kept.
 struct Commit {
   int token = 0;
   store::Transaction transaction;

@@ -44,7 +44,7 @@ Wants TurnRun::start(Moment now) {
     setup_.answer.status = "running";
     setup_.answer.interaction_id = reply->planned.ledger.interaction();
     start_pending_ = true;
-    start_token_ = commit({store::PutConversation{setup_.conversation}, store::PutTurn{setup_.answer}}, "turn_start", true);
+    start_token_ = commit({store::PutTurn{setup_.answer}, store::PutConversation{setup_.conversation}}, "turn_start", true);
   }
   begin_call(CallPart::reply);
   begin_call(CallPart::form);

@@ -27,6 +27,9 @@ struct TurnSetup {
   std::string token;
   store::ConversationRow conversation;  ///< as read; model_key is the one of this turn
   store::TurnRow answer;                ///< conversation, number, time; the row to be filled
+  /// Without a reply: any turn of the conversation. Turns are refused for a conversation that is gone, so that writing it
+  /// along keeps a deleted one from coming back.
+  std::optional<store::TurnRow> witness;
   std::string first_prompt;
   std::optional<PlannedCall> reply;
   std::optional<PlannedCall> form;

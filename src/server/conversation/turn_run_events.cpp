@@ -50,7 +50,8 @@ void TurnRun::store_end(Moment now) {
   conversation.updated_at = now.wall;
   if (end_.draft) conversation.draft_intake = end_.draft->to_json();
   conversation.last_error = end_.failure ? json::value(last_error_json(*end_.failure, now.wall)) : json::value(nullptr);
-  std::vector<store::Write> writes{store::PutConversation{conversation}};
+  std::vector<store::Write> writes;
+  if (setup_.witness) writes.emplace_back(store::PutTurn{*setup_.witness});
   if (auto* reply = state(CallPart::reply)) {
     auto& answer = setup_.answer;
     const bool stopped = end_.failure && end_.failure->code == ErrorCode::Cancelled;
@@ -63,6 +64,7 @@ void TurnRun::store_end(Moment now) {
     answer.completed_at = now.wall;
     writes.emplace_back(store::PutTurn{answer});
   }
+  writes.emplace_back(store::PutConversation{conversation});
   end_token_ = commit(std::move(writes), "turn_end", true);
 }
 
