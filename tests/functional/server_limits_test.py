@@ -304,14 +304,13 @@ class Methods(LimitCase):
         for path, methods in self.paths().items():
             target = re.sub(r"\{\w+\}", "x", path)
             allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
-            for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed:
-                with self.subTest(method=method, path=path):
+            with self.subTest(path=path):
+                self.assertEqual(self.send("OPTIONS", target).status, 204)
+                for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed):
                     reply = self.send(method, target)
                     contract().check_unrouted(reply, method)
                     self.expect_error(reply, 405, "METHOD_NOT_ALLOWED")
                     self.assertEqual({m.strip() for m in reply.header("Allow").split(",")}, allowed)
-            reply = self.send("OPTIONS", target)
-            self.assertEqual(reply.status, 204, "%s %s" % (target, reply))
 
     def test_head_is_get_without_the_body(self):
         plan_id = self.api.completed()["plan_id"]

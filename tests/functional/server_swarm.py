@@ -108,10 +108,13 @@ class Watcher:
                 size = struct.unpack_from(">H" if head == 4 else ">Q", self.buffer, at + 2)[0]
             if len(self.buffer) < at + head + size:
                 break
-            opcode, payload = self.buffer[at] & 0x0F, self.buffer[at + head:at + head + size]
-            at += head + size
-            if opcode == 1:
-                yield payload.decode("utf-8")
+            first, payload = self.buffer[at], self.buffer[at + head:at + head + size]
+            opcode, at = first & 0x0F, at + head + size
+            if opcode <= 1:
+                self.text += payload
+                if first & 0x80:
+                    text, self.text = self.text.decode("utf-8"), b""
+                    yield text
             elif opcode == 9:
                 self.socket.send(frame(10, payload))
             elif opcode == 8:
