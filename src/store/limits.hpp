@@ -25,6 +25,8 @@ inline constexpr std::size_t kQueueBytesMax = 256 * kMiB;
 
 /// How long a statement waits for another process that writes to the same SQLite file.
 inline constexpr std::chrono::milliseconds kBusyTimeout{5'000};
+/// Between two tries where SQLite does not wait by itself.
+inline constexpr std::chrono::milliseconds kBusyPause{10};
 /// How long a caller waits for its result: several busy timeouts and a slow disk.
 inline constexpr std::chrono::milliseconds kCommitWait{60'000};
 /// How long a read waits for a free connection.

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <climits>
+#include <thread>
 
 #include "base/testpoint.hpp"
 #include "base/text.hpp"
@@ -151,10 +153,27 @@ Result<void> Connection::configure(Access access) {
   return access == Access::writer ? configure_writer() : configure_reader();
 }
 
-Result<void> Connection::configure_writer() {
+Result<std::string> Connection::log_mode() {
   auto rows = query("PRAGMA journal_mode = WAL");
-  const std::string mode = rows.next() ? rows.string() : std::string();
+  std::string mode = rows.next() ? rows.string() : std::string();
   PLANEXE_TRY(rows.status());
+  return mode;
+}
+
+/// Switching to the log needs the file alone, and SQLite answers at once, without its busy handler, when another process
+/// holds it (https://www.sqlite.org/wal.html, "sometimes queries return SQLITE_BUSY"): several starts at once wait here.
+Result<std::string> Connection::switch_to_log() {
+  const auto give_up = std::chrono::steady_clock::now() + limits::kBusyTimeout;
+  while (true) {
+    auto mode = log_mode();
+    const bool busy = !mode && (last_code() & 0xff) == SQLITE_BUSY;
+    if (!busy || std::chrono::steady_clock::now() >= give_up) return mode;
+    std::this_thread::sleep_for(limits::kBusyPause);
+  }
+}
+
+Result<void> Connection::configure_writer() {
+  PLANEXE_TRY_ASSIGN(const auto mode, switch_to_log());
   if (mode != "wal") {
     return fail(ErrorCode::IoError,
                 fmt::format("The file system of {} cannot hold the database (no write-ahead log). Use a local disk.",

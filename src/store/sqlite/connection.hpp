@@ -66,6 +66,8 @@ class Connection final : public sql::Connection {
 
   Connection(sqlite3* db, std::filesystem::path file) : db_(db), file_(std::move(file)) {}
   Result<void> configure(Access access);
+  Result<std::string> log_mode();
+  Result<std::string> switch_to_log();
   Result<void> configure_writer();
   Result<void> configure_reader();
   Result<Statement> prepare(std::string_view statement);
