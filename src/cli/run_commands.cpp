@@ -98,7 +98,8 @@ Exit run_retry(const App& app, const Command& command) {
   if (!id) return report(id.error());
   auto options = options_for(**session, *id, command.plan);
   if (!options) return report(options.error());
-  auto reset = (*session)->engine().retry(*id, command.retry.task, {*items, *options});
+  Result<std::vector<std::string>> reset;
+  (*session)->engine().retry(*id, command.retry.task, {*items, *options}, [&](auto result) { reset = std::move(result); });
   if (!reset) return report(reset.error());
   if (!app.common.json && !app.common.quiet) {
     fmt::print(stderr, "{} is made again; {} tasks depend on it and are checked:", command.retry.task, reset->size() - 1);

@@ -62,6 +62,10 @@ struct Compute {
 struct WriteFiles {
   std::vector<FinishedTask::File> files;
 };
+/// What was asked for with this ticket is stored.
+struct Acknowledge {
+  std::uint64_t ticket = 0;
+};
 struct Publish {
   std::vector<Event> events;
 };
@@ -75,7 +79,7 @@ struct RunEnded {
   std::optional<Error> error;
 };
 
-using Action = std::variant<Commit, StartCall, LetGo, CancelCall, Compute, WriteFiles, Publish, Wake, RunEnded>;
+using Action = std::variant<Commit, StartCall, LetGo, CancelCall, Compute, WriteFiles, Acknowledge, Publish, Wake, RunEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace planexe::engine

@@ -172,7 +172,22 @@ Result<store::PlanRow> Engine::resume(const std::string& plan_id, const ResumeOp
   return *row;
 }
 
-Result<std::vector<std::string>> Engine::retry(const std::string& plan_id, const std::string& task, const RetryOptions& options) {
+void Engine::retry(const std::string& plan_id, const std::string& task, const RetryOptions& options, Retried done) {
+  const auto it = runs_.find(plan_id);
+  if (it == runs_.end()) return done(retry_ended(plan_id, task, options));
+  auto& runner = *it->second.runner;
+  const auto recipe = recipe_of(runner.run().plan());
+  if (!recipe) return done(std::unexpected(recipe.error()));
+  auto reset = std::make_shared<Result<std::vector<std::string>>>();
+  const auto key = canonical_task_key(**recipe, task).value_or(task);
+  *reset = runner.retry(key, options, [reset, done](Result<void> stored) {
+    if (!stored) return done(std::unexpected(stored.error()));
+    done(std::move(*reset));
+  });
+  if (!*reset) done(std::move(*reset));
+}
+
+Result<std::vector<std::string>> Engine::retry_ended(const std::string& plan_id, const std::string& task, const RetryOptions& options) {
   PLANEXE_TRY_ASSIGN(auto snapshot, existing(store_, plan_id));
   PLANEXE_TRY_ASSIGN(auto recipe, recipe_of(snapshot.plan));
   const auto key = canonical_task_key(*recipe, task).value_or(task);
@@ -245,10 +260,10 @@ void Engine::renew_leases() {
     }
     if (run.renewing) continue;
     runs_.at(id).renewing = true;
-    boost::asio::post(pool_, [this, id = id, fencing = run.runner->run().fencing(), asked = now] {
-      auto lease = store_.acquire_lease(id, options_.owner, options_.lease_ttl, false);
-      boost::asio::post(loop_, [this, id, fencing, asked, lease = std::move(lease)] {
-        const auto it = runs_.find(id);
+    boost::asio::post(pool_, [this, plan_id = id, fencing = run.runner->run().fencing(), asked = now] {
+      auto lease = store_.acquire_lease(plan_id, options_.owner, options_.lease_ttl, false);
+      boost::asio::post(loop_, [this, plan_id, fencing, asked, lease = std::move(lease)] {
+        const auto it = runs_.find(plan_id);
         if (it == runs_.end()) return;
         it->second.renewing = false;
         if (!lease) return;  // the database may come back before the lease ends

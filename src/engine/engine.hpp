@@ -46,7 +46,11 @@ class Engine {
   Result<void> run(const std::string& plan_id);
   /// Makes a failed or cancelled plan pending again; it does not start it.
   Result<store::PlanRow> resume(const std::string& plan_id, const ResumeOptions& options);
-  Result<std::vector<std::string>> retry(const std::string& plan_id, const std::string& task, const RetryOptions& options);
+  using Retried = std::function<void(Result<std::vector<std::string>>)>;
+  /// Has a task made again: any task of a plan that does not run, a failed one of a plan that runs here. A plan that did
+  /// not run is pending afterwards and has to be started. `done` gets the reset tasks once they are stored; for a plan that
+  /// does not run it is called before this returns.
+  void retry(const std::string& plan_id, const std::string& task, const RetryOptions& options, Retried done);
   /// Own runs stop at once; for another process's run a control row is written, which it sees within `control_poll`.
   Result<store::PlanRow> cancel(const std::string& plan_id);
   Result<void> remove(const std::string& plan_id);
@@ -71,6 +75,7 @@ class Engine {
   };
 
   Result<store::CommitResult> fenced_commit(const std::string& plan_id, store::Transaction transaction);
+  Result<std::vector<std::string>> retry_ended(const std::string& plan_id, const std::string& task, const RetryOptions& options);
   Result<std::int64_t> lease(const std::string& plan_id);
   std::int64_t next_interaction_id();
   Result<void> abandon(const store::RunSnapshot& snapshot, std::int64_t fencing);

@@ -88,6 +88,7 @@ class Driver {
   void perform(Compute& action) { take(run_->on_computed(action.task, action.work(), now())); }
   void perform(WriteFiles&) {}
   void perform(Publish&) {}
+  void perform(Acknowledge&) {}
   void perform(Wake&) {}  // everything that waits for it goes with the next result
   void perform(RunEnded&) {}
 

@@ -10,6 +10,7 @@
 #include "engine/actions.hpp"
 #include "engine/event_log.hpp"
 #include "engine/finish.hpp"
+#include "engine/requests.hpp"
 #include "engine/run_state.hpp"
 #include "plan/builtin.hpp"
 #include "recipe/recipe.hpp"
@@ -52,6 +53,13 @@ class PlanRun {
   Actions on_computed(const std::string& task, Result<FinishedTask> result, TimePoint now);
   /// Keeps results, stops calls, ends `cancelled`. Safe to repeat.
   Actions on_cancel(TimePoint now);
+  struct Retried {
+    std::vector<std::string> reset_tasks;  ///< the task and its transitive dependents, canonical order
+    Actions actions;                       ///< with an Acknowledge of the ticket once it is stored
+  };
+  /// A failed task is made again while the others go on; tasks that wait for it come back with it. TASK_NOT_FOUND;
+  /// PLAN_ACTIVE when the task has not failed, a dependent has begun, or the run is ending.
+  Result<Retried> on_retry(const std::string& task_key, const RetryOptions& options, std::uint64_t ticket, TimePoint now);
   /// The process is shutting down: calls are cancelled, the plan goes back to `pending` and its lease is released.
   Actions on_shutdown(TimePoint now);
   /// The lease was lost: nothing more is written.
@@ -76,6 +84,12 @@ class PlanRun {
  private:
   friend class Restore;
   enum class Ending { none, finished, failed, cancelled, refused, shutdown };
+
+  // retry (plan_run_retry.cpp)
+  [[nodiscard]] Result<void> check_retry(const std::string& task_key, const std::vector<std::string>& reset) const;
+  void reopen(TaskRun& task);
+  void mark_items(TaskRun& task, RetryItems items);
+  static void keep_rows(TaskRun& task, std::vector<store::ItemRow>& stored);
 
   // graph (plan_run_graph.cpp)
   void advance();

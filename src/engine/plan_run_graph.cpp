@@ -69,7 +69,7 @@ bool PlanRun::start_ready_tasks() {
   bool moved = Restore(*this).load_ready();
   if (ending_ != Ending::none) return moved;
   for (auto* task : order_) {
-    if (task->row.state != "pending" || !inputs_ready(*task) || !gate_open(*task)) continue;
+    if (task->row.state != "pending" || task->calling() || !inputs_ready(*task) || !gate_open(*task)) continue;
     begin_task(*task);
     moved = true;
     if (ending_ != Ending::none) break;
@@ -86,6 +86,7 @@ void PlanRun::begin_task(TaskRun& task) {
   task.row.error_message.clear();
   task.row.degraded = false;
   task.current = 0;
+  keep_rows(task, stored_items_[task.row.task_key]);
   for (auto& step : task.steps) step = StepRun(step.step);
   task.local.clear();
   set_state(task, "running");
@@ -137,10 +138,7 @@ void PlanRun::stop_calls() {
 bool PlanRun::nothing_running() const {
   return std::none_of(order_.begin(), order_.end(), [](const TaskRun* task) {
     if (task->computing) return true;
-    for (const auto& step : task->steps)
-      for (const auto& unit : step.units)
-        if (unit.calling) return true;
-    return false;
+    return task->calling();
   });
 }
 

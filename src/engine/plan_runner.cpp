@@ -58,6 +58,14 @@ PlanRunner::PlanRunner(RunnerServices services, std::shared_ptr<const recipe::Re
     : services_(std::move(services)), recipe_(std::move(recipe)), run_(std::move(run)), callbacks_(std::move(callbacks)) {}
 
 void PlanRunner::start() { perform(run_->start(services_.clock->now())); }
+Result<std::vector<std::string>> PlanRunner::retry(const std::string& task_key, const RetryOptions& options, Stored stored) {
+  const auto ticket = ++last_ticket_;
+  PLANEXE_TRY_ASSIGN(auto retried, run_->on_retry(task_key, options, ticket, services_.clock->now()));
+  unstored_.emplace(ticket, std::move(stored));
+  perform(std::move(retried.actions));
+  return std::move(retried.reset_tasks);
+}
+
 void PlanRunner::cancel() { perform(run_->on_cancel(services_.clock->now())); }
 void PlanRunner::shut_down() { perform(run_->on_shutdown(services_.clock->now())); }
 void PlanRunner::lease_lost() { perform(run_->on_lease_lost(services_.clock->now())); }
@@ -113,6 +121,10 @@ void PlanRunner::perform_one(WriteFiles action) {
   services_.files->write(run_->plan().plan_id, std::move(action.files));
 }
 
+void PlanRunner::perform_one(Acknowledge action) {
+  if (auto waiting = unstored_.extract(action.ticket)) waiting.mapped()({});
+}
+
 void PlanRunner::perform_one(Publish action) {
   if (callbacks_.events) callbacks_.events(run_->plan().plan_id, action.events);
 }
@@ -128,6 +140,8 @@ void PlanRunner::perform_one(RunEnded action) {
   if (std::exchange(ended_, true)) return;
   for (auto& [key, go] : std::exchange(waiting_, {})) go(false, ErrorCode::Cancelled);
   for (auto& [unit, call] : calls_) services_.client->cancel(call.id);
+  const Error too_late(ErrorCode::PlanActive, "The run ended before the request was stored; try again.");
+  for (auto& [ticket, stored] : std::exchange(unstored_, {})) stored(std::unexpected(action.error.value_or(too_late)));
   if (callbacks_.ended) callbacks_.ended(run_->plan().plan_id, action);
 }
 

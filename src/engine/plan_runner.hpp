@@ -37,6 +37,10 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
              Callbacks callbacks);
 
   void start();
+  using Stored = std::function<void(Result<void>)>;
+  /// Makes a failed task again; gives the tasks that are pending now. `stored` is called once, when that is in the
+  /// database or will never be (the run has ended before); never when the retry is refused.
+  Result<std::vector<std::string>> retry(const std::string& task_key, const RetryOptions& options, Stored stored);
   void cancel();
   void shut_down();
   void lease_lost();
@@ -54,6 +58,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void perform_one(CancelCall action);
   void perform_one(Compute action);
   void perform_one(WriteFiles action);
+  void perform_one(Acknowledge action);
   void perform_one(Publish action);
   void perform_one(Wake action);
   void perform_one(RunEnded action);
@@ -68,6 +73,8 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   };
   std::map<std::string, Call> calls_;
   std::map<std::string, std::function<void(bool, ErrorCode)>> waiting_;  ///< attempts that wait for their ledger row
+  std::map<std::uint64_t, Stored> unstored_;  ///< by ticket
+  std::uint64_t last_ticket_ = 0;
   bool ended_ = false;
 };
 

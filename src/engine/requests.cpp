@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "base/limits.hpp"
@@ -17,19 +18,6 @@ constexpr std::size_t kTitleCharsMax = 120;
 
 std::unexpected<Error> invalid(std::string message) { return fail(ErrorCode::ValidationFailed, std::move(message)); }
 
-/// A task and everything that reads it, directly or not, in canonical order.
-std::vector<std::string> with_dependents(const recipe::Recipe& recipe, const std::set<std::string>& roots) {
-  std::set<std::string> reached = roots;
-  std::vector<std::string> ordered;
-  for (const auto& task : recipe.tasks) {  // canonical order is topological
-    const bool depends = std::any_of(task.edges.begin(), task.edges.end(), [&](const auto& edge) { return reached.contains(edge.from); });
-    if (!depends && !reached.contains(task.key)) continue;
-    reached.insert(task.key);
-    ordered.push_back(task.key);
-  }
-  return ordered;
-}
-
 /// Where the tasks stand, as status events tell it.
 json::object progress_of(const std::vector<store::TaskRow>& tasks) {
   json::object counts{{"completed", 0}, {"running", 0}, {"failed", 0}, {"blocked", 0}, {"skipped", 0}};
@@ -41,6 +29,17 @@ json::object progress_of(const std::vector<store::TaskRow>& tasks) {
   counts["total"] = tasks.size();
   counts["weight_done"] = weight_done;
   return counts;
+}
+
+/// Of an active plan: never 100.
+int progress_percentage(const std::vector<store::TaskRow>& tasks) {
+  std::int64_t total = 0, done = 0;
+  for (const auto& task : tasks) {
+    const int weight = std::max(1, task.weight);
+    total += weight;
+    if (task.state == "completed" || task.state == "failed" || task.state == "skipped") done += weight;
+  }
+  return total > 0 ? static_cast<int>(std::min<std::int64_t>(99, 100 * done / total)) : 0;
 }
 
 store::EventRow status_row(const store::PlanRow& plan, const std::vector<store::TaskRow>& tasks, std::int64_t seq, std::string_view message,
@@ -77,10 +76,13 @@ void begin_again(store::PlanRow& plan, const store::RunSnapshot& snapshot, std::
   plan.updated_at = now;
   plan.recovery_count = 0;
   ++plan.run_attempt;
+  const auto tasks = with_writes(snapshot.tasks, writes);
+  plan.progress_percentage = progress_percentage(tasks);
+  plan.progress_message = message;
   const auto seq = std::max(snapshot.last_seq, plan.seq_reserved) + 1;
   writes.push_back(store::PutPlan{plan});
   writes.push_back(store::ReserveSeq{seq});
-  writes.push_back(store::AppendEvents{{status_row(plan, with_writes(snapshot.tasks, writes), seq, message, now)}});
+  writes.push_back(store::AppendEvents{{status_row(plan, tasks, seq, message, now)}});
 }
 
 void reset_row(store::TaskRow& row) {
@@ -96,6 +98,18 @@ void reset_row(store::TaskRow& row) {
 bool active(const store::PlanRow& plan) { return plan.status == "pending" || plan.status == "running"; }
 
 }  // namespace
+
+std::vector<std::string> with_dependents(const recipe::Recipe& recipe, const std::set<std::string>& roots) {
+  std::set<std::string> reached = roots;
+  std::vector<std::string> ordered;
+  for (const auto& task : recipe.tasks) {  // canonical order is topological
+    const bool depends = std::any_of(task.edges.begin(), task.edges.end(), [&](const auto& edge) { return reached.contains(edge.from); });
+    if (!depends && !reached.contains(task.key)) continue;
+    reached.insert(task.key);
+    ordered.push_back(task.key);
+  }
+  return ordered;
+}
 
 Result<void> check_request(CreateRequest& request) {
   if (!valid_utf8(request.prompt)) return invalid("The prompt is not valid UTF-8 text.");
@@ -202,29 +216,20 @@ std::optional<RetryItems> retry_items_from(std::string_view name) {
   return std::nullopt;
 }
 
-namespace {
-
-/// Which stored units of the task are asked again; the rest keeps its answers.
-std::vector<store::ItemRow> units_to_ask(const store::RunSnapshot& snapshot, const std::string& task_key, RetryItems items) {
-  const auto of_task = [&](std::string_view state) {
-    std::vector<store::ItemRow> rows;
-    for (const auto& item : snapshot.items)
-      if (item.task_key == task_key && (state.empty() || item.state == state)) rows.push_back(item);
-    return rows;
-  };
-  if (items == RetryItems::automatic) items = of_task("missing").empty() ? RetryItems::all : RetryItems::missing;
-  auto rows = of_task(items == RetryItems::missing ? "missing" : items == RetryItems::skipped ? "skipped" : "");
-  for (auto& row : rows) {
-    if (items == RetryItems::all && row.state == "skipped") continue;
+std::vector<store::ItemRow> items_to_ask(const std::vector<store::ItemRow>& of_task, RetryItems items) {
+  const auto is_missing = [](const store::ItemRow& row) { return row.state == "missing"; };
+  if (items == RetryItems::automatic) items = std::ranges::any_of(of_task, is_missing) ? RetryItems::missing : RetryItems::all;
+  std::vector<store::ItemRow> rows;
+  for (auto row : of_task) {
+    if (items == RetryItems::missing ? row.state != "missing" : (row.state == "skipped") != (items == RetryItems::skipped)) continue;
     row.state = "waiting";
     row.state_reason = "requested";
     row.error_code.clear();
     row.error_message.clear();
+    rows.push_back(std::move(row));
   }
   return rows;
 }
-
-}  // namespace
 
 Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe, const std::string& task_key,
                              const RetryOptions& options, TimePoint now) {
@@ -239,7 +244,9 @@ Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::R
   out.transaction = {plan.plan_id, std::nullopt, {}, "retry"};
   auto& writes = out.transaction.writes;
   writes.push_back(store::ExpectPlan{{"completed", "failed", "cancelled"}, plan.run_attempt});
-  for (auto& item : units_to_ask(snapshot, task_key, options.items)) writes.push_back(store::PutItem{std::move(item)});
+  std::vector<store::ItemRow> of_task;
+  std::ranges::copy_if(snapshot.items, std::back_inserter(of_task), [&](const auto& item) { return item.task_key == task_key; });
+  for (auto& item : items_to_ask(of_task, options.items)) writes.push_back(store::PutItem{std::move(item)});
   std::set<std::string> open(out.reset_tasks.begin(), out.reset_tasks.end());
   // A plan that failed or was cancelled has more open tasks; they come along, as in resume.
   for (const auto& row : snapshot.tasks)

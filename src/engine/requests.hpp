@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,12 +54,19 @@ struct RetryOptions {
   ResumeOptions run;  ///< its model is for this task only
 };
 
+/// Of the stored items of a task those that a retry asks again, marked as asked for; the rest keeps its answers.
+/// `automatic`: the missing ones if there are any, else all.
+std::vector<store::ItemRow> items_to_ask(const std::vector<store::ItemRow>& of_task, RetryItems items);
+
+/// Tasks and everything that depends on them, in canonical order.
+std::vector<std::string> with_dependents(const recipe::Recipe& recipe, const std::set<std::string>& roots);
+
 struct RetryPlan {
   store::Transaction transaction;
   std::vector<std::string> reset_tasks;  ///< the task and its transitive dependents, canonical order
 };
 
-/// The task is asked anew; its dependents are pending and keep what still fits. TASK_NOT_FOUND, TASK_NOT_RETRYABLE, PLAN_ACTIVE.
+/// For a plan that does not run: the task is asked anew; its dependents are pending and keep what still fits. TASK_NOT_FOUND, TASK_NOT_RETRYABLE, PLAN_ACTIVE.
 Result<RetryPlan> make_retry(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe, const std::string& task_key,
                              const RetryOptions& options, TimePoint now);
 

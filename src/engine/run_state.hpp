@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -64,6 +65,10 @@ struct TaskRun {
            row.state == "cancelled";
   }
   [[nodiscard]] bool succeeded() const { return row.state == "completed" || row.state == "skipped"; }
+  /// A call of it is under way; after a failure that of its siblings, until they have stopped.
+  [[nodiscard]] bool calling() const {
+    return std::ranges::any_of(steps, [](const auto& step) { return std::ranges::any_of(step.units, &UnitRun::calling); });
+  }
 };
 
 }  // namespace planexe::engine

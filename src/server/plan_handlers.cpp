@@ -1,4 +1,7 @@
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/hash.hpp"
 #include "base/ids.hpp"
@@ -19,6 +22,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds kCancelWait{2000};
 constexpr std::chrono::milliseconds kDeleteWait{10000};
+constexpr std::chrono::milliseconds kRetryWait{10000};
 
 std::string location_of(const std::string& plan_id) { return "/api/plans/" + plan_id; }
 
@@ -160,6 +164,19 @@ asio::awaitable<Response> resume_plan(const Services& services, Request& request
   co_return co_await plan_now(services, request, request.plan->plan_id);
 }
 
+/// The tasks that are pending now, once that is stored.
+asio::awaitable<Result<std::vector<std::string>>> retried(const Services& services, const Request& request, engine::RetryOptions options) {
+  auto result = std::make_shared<Result<std::vector<std::string>>>();
+  auto stored = std::make_shared<asio::steady_timer>(services.loop, kRetryWait);
+  *result = fail(ErrorCode::DatabaseUnavailable, "The database has not taken the retry in time; look at the task before asking again.");
+  services.engine->retry(request.plan->plan_id, request.parameter("task_key"), options, [result, stored](auto reset) {
+    *result = std::move(reset);
+    stored->expires_at(asio::steady_timer::time_point::min());
+  });
+  co_await stored->async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return std::move(*result);
+}
+
 asio::awaitable<Response> retry_task(const Services& services, Request& request) {
   if (auto error = cannot_start(services)) co_return error_response(*error, request.id);
   auto options = options_of(services, request.json);
@@ -167,7 +184,7 @@ asio::awaitable<Response> retry_task(const Services& services, Request& request)
   options->rehearsal = services.settings->rehearsal && !request.plan->rehearsal;
   engine::RetryOptions retry{engine::RetryItems::automatic, std::move(*options)};
   if (const auto items = get_string(request.json, "items")) retry.items = engine::retry_items_from(*items).value_or(retry.items);
-  auto reset = services.engine->retry(request.plan->plan_id, request.parameter("task_key"), retry);
+  auto reset = co_await retried(services, request, std::move(retry));
   if (!reset) co_return error_response(reset.error(), request.id);
   services.plans->enqueue(request.plan->plan_id);
   auto response = co_await plan_now(services, request, request.plan->plan_id);

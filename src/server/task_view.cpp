@@ -129,7 +129,7 @@ json::object counts_of(const std::vector<store::TaskRow>& tasks) {
 }  // namespace
 
 bool is_retryable(const store::PlanRow& plan, const store::TaskRow& task, const recipe::Recipe& recipe) {
-  if (plan.status == "pending" || plan.status == "running") return false;
+  if (plan.status == "pending" || (plan.status == "running" && task.state != "failed")) return false;
   const auto* known = recipe.task(task.task_key);
   return known != nullptr && known->kind != recipe::TaskKind::given;
 }

@@ -147,6 +147,14 @@ void RunDriver::retry(const std::string& task, engine::RetryItems items) {
   start();
 }
 
+Result<std::vector<std::string>> RunDriver::retry_now(const std::string& task, engine::RetryItems items) {
+  engine::RetryOptions options;
+  options.items = items;
+  PLANEXE_TRY_ASSIGN(auto retried, machine->on_retry(task, options, 7, kNow));
+  take(std::move(retried.actions));
+  return std::move(retried.reset_tasks);
+}
+
 void RunDriver::take(engine::Actions actions) {
   for (auto& action : actions) queue.push_back(std::move(action));
 }

@@ -39,6 +39,8 @@ class RunDriver {
   void cancel();
   void resume();
   void retry(const std::string& task, engine::RetryItems items = engine::RetryItems::automatic);
+  /// Of a running machine; gives the tasks that are pending now.
+  Result<std::vector<std::string>> retry_now(const std::string& task, engine::RetryItems items = engine::RetryItems::automatic);
   void answer(std::size_t index);
 
   MemoryPlan database;
@@ -50,6 +52,7 @@ class RunDriver {
   std::optional<engine::RunEnded> ended;
   std::function<store::CommitStatus(int number)> commit_fate;   ///< of the n-th commit; committed when empty
   int commits = 0;
+  std::vector<std::uint64_t> acknowledged;
   std::mt19937_64 order{0};
   bool shuffle = false;
 
@@ -61,6 +64,7 @@ class RunDriver {
   void perform(engine::CancelCall& action);
   void perform(engine::Compute& action);
   void perform(engine::WriteFiles&) {}
+  void perform(engine::Acknowledge& action) { acknowledged.push_back(action.ticket); }
   void perform(engine::Publish& action);
   void perform(engine::Wake&);
   void perform(engine::RunEnded& action) { ended = action; }
