@@ -391,7 +391,6 @@ Actions PlanRun::on_call_finished(const std::string& name, const llm::CallOutcom
   settle_unit(*task, *step, *unit, outcome);
   // Whoever watches sees the items of a fan-out end one by one.
   if (task->row.state == "running" && task->row.units_total > 1) task_event(*task, task->row.state);
-  metrics_changed_ = true;
   if (task->row.state == "running" && ending_ == Ending::none) work_on(*task);
   advance();
   return flush("accept");

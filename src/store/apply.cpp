@@ -13,48 +13,48 @@ bool needs_plan(const Write& write) {
            std::holds_alternative<PutInteraction>(write) || std::holds_alternative<UpdateInteraction>(write) ||
            std::holds_alternative<SetResponseId>(write) || std::holds_alternative<PutRecipe>(write) ||
            std::holds_alternative<PutIdempotencyKey>(write) || std::holds_alternative<PutConversation>(write) ||
-           std::holds_alternative<PutTurn>(write) || std::holds_alternative<DeleteConversation>(write));
+           std::holds_alternative<SetConversation>(write) || std::holds_alternative<PutTurn>(write) ||
+           std::holds_alternative<DeleteConversation>(write) || std::holds_alternative<AbandonCalls>(write));
 }
 
 /// The plan is there, or the transaction creates it first.
-Result<void> check_plan(sql::Connection& db, const Transaction& transaction) {
+Result<std::optional<StoredPlan>> check_plan(sql::Connection& db, const Transaction& transaction) {
   if (transaction.plan_id.empty()) {
     for (const auto& write : transaction.writes) {
       if (needs_plan(write)) return fail(ErrorCode::InvalidArgument, "A write to a plan came without a plan id.");
     }
-    return {};
+    return std::nullopt;
   }
-  PLANEXE_TRY_ASSIGN(const auto fencing, lock_plan(db, transaction.plan_id));
-  if (!fencing) {
+  PLANEXE_TRY_ASSIGN(auto plan, lock_plan(db, transaction.plan_id));
+  if (!plan) {
     for (const auto& write : transaction.writes) {
-      if (std::holds_alternative<CreatePlan>(write)) return {};
+      if (std::holds_alternative<CreatePlan>(write)) return std::nullopt;
       if (needs_plan(write)) break;
     }
     return fail(ErrorCode::PlanNotFound, fmt::format("There is no plan {}.", transaction.plan_id));
   }
-  if (transaction.fencing && *transaction.fencing != *fencing) {
+  if (transaction.fencing && *transaction.fencing != plan->fencing) {
     return fail(ErrorCode::Fenced, fmt::format("Another process took the plan {} over.", transaction.plan_id),
-                fmt::format("fencing {} is now {}", *transaction.fencing, *fencing));
+                fmt::format("fencing {} is now {}", *transaction.fencing, plan->fencing));
   }
-  return {};
+  return plan;
 }
 
 }  // namespace
 
-Result<std::optional<std::int64_t>> lock_plan(sql::Connection& db, const std::string& plan_id) {
-  const bool row_locks = db.dialect() == sql::Dialect::postgresql;
-  auto rows = db.query(row_locks ? "SELECT fencing FROM plans WHERE plan_id = ? FOR UPDATE"
-                                 : "SELECT fencing FROM plans WHERE plan_id = ?",
-                       {plan_id});
-  std::optional<std::int64_t> fencing;
-  if (rows.next()) fencing = rows.integer();
+Result<std::optional<StoredPlan>> lock_plan(sql::Connection& db, const std::string& plan_id) {
+  constexpr std::string_view kRead = "SELECT fencing, status, title, cancel_requested_at, run_attempt FROM plans WHERE plan_id = ?";
+  constexpr std::string_view kLock = "SELECT fencing, status, title, cancel_requested_at, run_attempt FROM plans WHERE plan_id = ? FOR UPDATE";
+  auto rows = db.query(db.dialect() == sql::Dialect::postgresql ? kLock : kRead, {plan_id});
+  std::optional<StoredPlan> plan;
+  if (rows.next()) plan = {rows.integer(), rows.string(), rows.string(), rows.optional_time(), rows.small()};
   PLANEXE_TRY(rows.status());
-  return fencing;
+  return plan;
 }
 
 Result<void> apply(sql::Connection& db, const Transaction& transaction, TimePoint now) {
-  PLANEXE_TRY(check_plan(db, transaction));
-  const writes::Context context{db, transaction.plan_id, transaction.fencing, now};
+  PLANEXE_TRY_ASSIGN(auto plan, check_plan(db, transaction));
+  const writes::Context context{db, transaction.plan_id, transaction.fencing, now, std::move(plan)};
   for (const auto& write : transaction.writes) {
     PLANEXE_TRY(std::visit([&](const auto& value) { return writes::apply(context, value); }, write));
   }
@@ -76,8 +76,8 @@ CommitStatus status_of(const Error& error) {
 
 Result<std::optional<Lease>> acquire_lease(sql::Connection& db, const std::string& plan_id, const std::string& owner,
                                            std::chrono::milliseconds ttl, bool force) {
-  PLANEXE_TRY_ASSIGN(const auto fencing, lock_plan(db, plan_id));
-  if (!fencing) return fail(ErrorCode::PlanNotFound, fmt::format("There is no plan {}.", plan_id));
+  PLANEXE_TRY_ASSIGN(const auto plan, lock_plan(db, plan_id));
+  if (!plan) return fail(ErrorCode::PlanNotFound, fmt::format("There is no plan {}.", plan_id));
   PLANEXE_TRY_ASSIGN(const TimePoint now, db.now());
   auto rows = db.query("SELECT lease_owner, lease_expires_at FROM plans WHERE plan_id = ?", {plan_id});
   std::string holder;
@@ -90,11 +90,11 @@ Result<std::optional<Lease>> acquire_lease(sql::Connection& db, const std::strin
   const bool renewal = holder == owner;
   const bool live = !holder.empty() && expires && *expires > now;
   if (!renewal && live && !force) return std::optional<Lease>();
-  const Lease lease{renewal ? *fencing : *fencing + 1, now + ttl};
+  const Lease lease{renewal ? plan->fencing : plan->fencing + 1, now + ttl};
   PLANEXE_TRY_ASSIGN(const auto changed,
                      db.execute("UPDATE plans SET lease_owner = ?, lease_expires_at = ?, fencing = ? "
                                 "WHERE plan_id = ? AND fencing = ?",
-                                {owner, lease.expires_at, lease.fencing, plan_id, *fencing}));
+                                {owner, lease.expires_at, lease.fencing, plan_id, plan->fencing}));
   PLANEXE_ASSERT(changed == 1);
   return lease;
 }

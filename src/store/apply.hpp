@@ -20,8 +20,15 @@ CommitStatus status_of(const Error& error);
 /// About how many bytes a transaction writes; for the limits of groups and of the queue.
 std::size_t weight(const Transaction& transaction);
 
-/// The plan's row for changing: its fencing number, or nothing when the plan does not exist.
-Result<std::optional<std::int64_t>> lock_plan(sql::Connection& db, const std::string& plan_id);
+/// What writes look at before they change a plan.
+struct StoredPlan {
+  std::int64_t fencing = 0;
+  std::string status, title;
+  std::optional<TimePoint> cancel_requested_at;
+  int run_attempt = 0;
+};
+/// The plan's row for changing, or nothing when the plan does not exist.
+Result<std::optional<StoredPlan>> lock_plan(sql::Connection& db, const std::string& plan_id);
 
 /// Store::acquire_lease inside a transaction.
 Result<std::optional<Lease>> acquire_lease(sql::Connection& db, const std::string& plan_id, const std::string& owner,
@@ -38,6 +45,7 @@ struct Context {
   const std::string& plan_id;           ///< "" = the transaction belongs to no plan
   std::optional<std::int64_t> fencing;  ///< checked already
   TimePoint now;                        ///< the database's clock
+  std::optional<StoredPlan> plan;       ///< as it was before the transaction
 
   /// The number that is noted in written rows; 0 = written without a lease.
   [[nodiscard]] std::int64_t fence() const { return fencing.value_or(0); }
@@ -57,6 +65,7 @@ Result<void> apply(const Context& context, const PutBlocks& write);
 Result<void> apply(const Context& context, const PutInteraction& write);
 Result<void> apply(const Context& context, const UpdateInteraction& write);
 Result<void> apply(const Context& context, const SetResponseId& write);
+Result<void> apply(const Context& context, const AbandonCalls& write);
 Result<void> apply(const Context& context, const AppendEvents& write);
 Result<void> apply(const Context& context, const ReserveSeq& write);
 Result<void> apply(const Context& context, const PutMetrics& write);
@@ -66,6 +75,7 @@ Result<void> apply(const Context& context, const RequestCancel& write);
 Result<void> apply(const Context& context, const DeletePlan& write);
 Result<void> apply(const Context& context, const PutIdempotencyKey& write);
 Result<void> apply(const Context& context, const PutConversation& write);
+Result<void> apply(const Context& context, const SetConversation& write);
 Result<void> apply(const Context& context, const PutTurn& write);
 Result<void> apply(const Context& context, const DeleteConversation& write);
 

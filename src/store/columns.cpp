@@ -78,7 +78,6 @@ sql::Fields plan_state_fields(const PlanRow& plan, TimePoint now) {
           {"llm_model", text_or_null(plan.llm_model)},
           {"speed_vs_detail", plan.speed_vs_detail},
           {"reasoning_effort", text_or_null(plan.reasoning_effort)},
-          {"status", plan.status},
           {"progress_percentage", plan.progress_percentage},
           {"progress_message", plan.progress_message},
           {"error_message", text_or_null(plan.error_message)},

@@ -77,17 +77,18 @@ std::vector<Param> values_of(Fields fields) {
   return values;
 }
 
+/// Room for the longest statement; these texts are made for every write, so they are made without a second allocation.
+constexpr std::size_t kStatementBytes = 2048;
+
 std::string insert_text(std::string_view table, const Fields& fields) {
-  std::string columns, marks;
-  for (const auto& field : fields) {
-    if (!columns.empty()) {
-      columns += ", ";
-      marks += ", ";
-    }
-    columns += field.column;
-    marks += '?';
-  }
-  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, marks);
+  std::string text;
+  text.reserve(kStatementBytes);
+  text.append("INSERT INTO ").append(table);
+  std::string_view before = " (";
+  for (const auto& field : fields) text.append(std::exchange(before, ", ")).append(field.column);
+  before = ") VALUES (?";
+  for (std::size_t i = 0; i < fields.size(); ++i) text.append(std::exchange(before, ", ?"));
+  return text += ')';
 }
 
 bool is_key(std::string_view key, std::string_view column) {
@@ -111,24 +112,24 @@ Result<std::int64_t> insert(Connection& db, std::string_view table, Fields field
 }
 
 Result<std::int64_t> upsert(Connection& db, std::string_view table, std::string_view key, Fields fields) {
-  std::string statement = fmt::format("{} ON CONFLICT ({}) DO UPDATE SET ", insert_text(table, fields), key);
-  bool first = true;
+  std::string statement = insert_text(table, fields);
+  statement.append(" ON CONFLICT (").append(key);
+  std::string_view before = ") DO UPDATE SET ";
   for (const auto& field : fields) {
     if (is_key(key, field.column)) continue;
-    fmt::format_to(std::back_inserter(statement), "{}{} = excluded.{}", first ? "" : ", ", field.column, field.column);
-    first = false;
+    statement.append(std::exchange(before, ", ")).append(field.column).append(" = excluded.").append(field.column);
   }
   return db.execute(statement, values_of(std::move(fields)));
 }
 
 Result<std::int64_t> update(Connection& db, std::string_view table, Fields fields, std::string_view where,
                             std::initializer_list<Param> where_params) {
-  std::string statement = fmt::format("UPDATE {} SET ", table);
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    fmt::format_to(std::back_inserter(statement), "{}{} = ?", i == 0 ? "" : ", ", fields[i].column);
-  }
-  statement += " WHERE ";
-  statement += where;
+  std::string statement;
+  statement.reserve(kStatementBytes);
+  statement.append("UPDATE ").append(table);
+  std::string_view before = " SET ";
+  for (const auto& field : fields) statement.append(std::exchange(before, ", ")).append(field.column).append(" = ?");
+  statement.append(" WHERE ").append(where);
   auto values = values_of(std::move(fields));
   values.insert(values.end(), where_params.begin(), where_params.end());
   return db.execute(statement, values);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "store/apply.hpp"
 #include "store/columns.hpp"
@@ -16,6 +18,7 @@ Result<void> insert_plan(const Context& context, const PlanRow& plan) {
   auto state = plan_state_fields(plan, context.now);
   fields.insert(fields.end(), std::make_move_iterator(state.begin()), std::make_move_iterator(state.end()));
   fields.push_back({"cancel_requested_at", plan.cancel_requested_at});
+  fields.push_back({"status", plan.status});
   fields.push_back({"seq_reserved", plan.seq_reserved});
   PLANEXE_TRY_ASSIGN(const auto inserted,
                      sql::insert(context.db, "plans", std::move(fields), "ON CONFLICT (plan_id) DO NOTHING"));
@@ -31,6 +34,15 @@ Result<void> insert_companions(const Context& context, const PlanRow& plan) {
   return {};
 }
 
+Result<void> fold_again(const Context& context, const std::string& title) {
+  auto rows = context.db.query("SELECT prompt FROM plans WHERE plan_id = ?", {context.plan_id});
+  const std::string prompt = rows.next() ? rows.string() : std::string();
+  PLANEXE_TRY(rows.status());
+  PLANEXE_TRY(context.db.execute("UPDATE plan_search SET folded_text = ? WHERE plan_id = ?",
+                                 {folded_text(title, prompt), context.plan_id}));
+  return {};
+}
+
 }  // namespace
 
 std::string folded_text(std::string_view title, std::string_view prompt) {
@@ -38,18 +50,12 @@ std::string folded_text(std::string_view title, std::string_view prompt) {
 }
 
 Result<void> apply(const Context& context, const ExpectPlan& write) {
-  auto rows = context.db.query("SELECT status, run_attempt FROM plans WHERE plan_id = ?", {context.plan_id});
-  if (!rows.next()) {
-    PLANEXE_TRY(rows.status());
-    return std::unexpected(no_plan(context.plan_id));
-  }
-  const std::string status = rows.string();
-  const int run_attempt = rows.small();
-  const bool status_holds =
-      write.statuses.empty() || std::find(write.statuses.begin(), write.statuses.end(), status) != write.statuses.end();
-  if (status_holds && write.run_attempt.value_or(run_attempt) == run_attempt) return {};
-  return fail(ErrorCode::Conflict, fmt::format("The plan {} changed meanwhile: it is {}.", context.plan_id, status),
-              fmt::format("run attempt {}", run_attempt));
+  if (!context.plan) return std::unexpected(no_plan(context.plan_id));
+  const auto& plan = *context.plan;
+  const bool status_holds = write.statuses.empty() || std::ranges::find(write.statuses, plan.status) != write.statuses.end();
+  if (status_holds && write.run_attempt.value_or(plan.run_attempt) == plan.run_attempt) return {};
+  return fail(ErrorCode::Conflict, fmt::format("The plan {} changed meanwhile: it is {}.", context.plan_id, plan.status),
+              fmt::format("run attempt {}", plan.run_attempt));
 }
 
 Result<void> apply(const Context& context, const CreatePlan& write) {
@@ -70,28 +76,18 @@ Result<void> apply(const Context& context, const CreatePlan& write) {
 }
 
 Result<void> apply(const Context& context, const PutPlan& write) {
-  auto rows = context.db.query("SELECT cancel_requested_at, run_attempt, title, prompt FROM plans WHERE plan_id = ?",
-                               {context.plan_id});
-  if (!rows.next()) {
-    PLANEXE_TRY(rows.status());
-    return std::unexpected(no_plan(context.plan_id));
-  }
-  const auto requested = rows.optional_time();
-  const bool new_run = write.plan.run_attempt > rows.small();
-  const bool new_title = rows.view() != write.plan.title;
-  const std::string prompt = new_title ? rows.string() : std::string();
-  PLANEXE_TRY(rows.status());
-
+  if (!context.plan) return std::unexpected(no_plan(context.plan_id));
+  const auto& before = *context.plan;
   auto fields = plan_state_fields(write.plan, context.now);
+  // Of an indexed column that is written SQLite makes the index entry anew, whether it has changed or not.
+  if (before.status != write.plan.status) fields.push_back({"status", write.plan.status});
+  const bool new_run = write.plan.run_attempt > before.run_attempt;
   const bool keep = !new_run && !write.plan.cancel_requested_at;
-  fields.push_back({"cancel_requested_at", keep ? requested : write.plan.cancel_requested_at});
+  fields.push_back({"cancel_requested_at", keep ? before.cancel_requested_at : write.plan.cancel_requested_at});
   PLANEXE_TRY_ASSIGN(const auto changed,
                      sql::update(context.db, "plans", std::move(fields), "plan_id = ?", {context.plan_id}));
   if (changed != 1) return std::unexpected(no_plan(context.plan_id));
-  if (!new_title) return {};
-  PLANEXE_TRY(context.db.execute("UPDATE plan_search SET folded_text = ? WHERE plan_id = ?",
-                                 {folded_text(write.plan.title, prompt), context.plan_id}));
-  return {};
+  return before.title == write.plan.title ? Result<void>() : fold_again(context, write.plan.title);
 }
 
 Result<void> apply(const Context& context, const ReserveSeq& write) {

@@ -267,11 +267,13 @@ Result<void> Connection::script(std::string_view statements) {
 }
 
 Result<TimePoint> Connection::now() {
-  auto rows = query("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", sql::Params());
-  TimePoint time{};
-  if (rows.next()) time = rows.time();
-  PLANEXE_TRY(rows.status());
-  return time;
+  // What SQL's 'now' reads, without a statement: milliseconds since the Julian day 0, https://www.sqlite.org/c3ref/vfs.html.
+  constexpr std::int64_t kUnixEpoch = 210'866'760'000'000;
+  sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
+  sqlite3_int64 julian = 0;
+  if (system == nullptr || system->iVersion < 2 || system->xCurrentTimeInt64(system, &julian) != SQLITE_OK)
+    return fail(ErrorCode::DatabaseError, "The database cannot tell the time.");
+  return TimePoint(std::chrono::milliseconds(julian - kUnixEpoch));
 }
 
 Result<std::vector<std::string>> Connection::names(std::string_view statement, sql::Params params) {
