@@ -182,17 +182,19 @@ Exit run_export(const App& app, const Command& command) {
   auto rows = open->store->contents(open->id);
   if (!rows) return report(rows.error());
   std::vector<plan::BundleFile> files;
-  for (const auto& row : *rows) files.push_back({row.filename, row.task_key, row.version, row.stale});
+  for (const auto& row : *rows) files.push_back({row.filename, row.task_key, row.size_bytes});
   auto plan = open->store->plan(open->id);
   if (!plan) return report(plan.error());
+  const auto load = [&](const std::string& name) -> Result<std::optional<plan::BundleContent>> {
+    PLANEXE_TRY_ASSIGN(auto content, open->store->content(open->id, name));
+    if (!content) return fail(ErrorCode::ContentNotFound, "The file " + name + " is gone.");
+    return plan::BundleContent{std::move(content->content), content->version, content->stale};
+  };
+  auto bundle = plan::Bundle::make(plan_object(**plan), std::move(files), load, {command.export_.raw, app.clock->now()});
+  if (!bundle) return report(bundle.error());
   auto writer = ZipWriter::to_file(path);
   if (!writer) return report(writer.error());
-  const auto load = [&](std::string_view name) -> Result<std::string> {
-    PLANEXE_TRY_ASSIGN(auto content, open->store->content(open->id, std::string(name)));
-    if (!content) return fail(ErrorCode::ContentNotFound, "The file " + std::string(name) + " is gone.");
-    return std::move(content->content);
-  };
-  const auto written = plan::write_bundle(*writer, plan_object(**plan), std::move(files), load, app.clock->now(), {command.export_.raw});
+  const auto written = plan::write_bundle(*writer, std::move(*bundle));
   if (!written) return report(written.error());
   fmt::print("{}\n", path);
   return Exit::ok;

@@ -53,6 +53,8 @@ Result<void> Workplace::open_model(const Needs& needs) {
                  asked_for ? "asked for" : "no model provider is configured");
   }
   PLANEXE_TRY_ASSIGN(auto options, app_.client_options(catalogue_));
+  prices_ = options.prices;
+  options.observer = needs.observer;
   PLANEXE_TRY_ASSIGN(client_, llm::make_model_client(loop_.get_executor(), std::move(options), *app_.clock, *app_.random));
   return {};
 }

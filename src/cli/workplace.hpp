@@ -20,6 +20,7 @@ class Workplace {
     std::string owner = "cli";       ///< beginning of the name that leases are held under
     bool may_rehearse = true;        ///< without a provider the rehearsal model answers
     bool provider_required = true;   ///< PROVIDER_NOT_CONFIGURED when nothing can answer
+    llm::ClientObserver* observer = nullptr;   ///< of model calls; outlives the workplace
   };
 
   static Result<std::unique_ptr<Workplace>> open(const App& app, const Needs& needs);
@@ -30,6 +31,7 @@ class Workplace {
   [[nodiscard]] llm::ModelClient& client() { return *client_; }
   [[nodiscard]] store::Store& store() { return *store_; }
   [[nodiscard]] const llm::Catalogue& catalogue() const { return catalogue_; }
+  [[nodiscard]] const llm::PriceTable& prices() const { return prices_; }
   [[nodiscard]] const std::shared_ptr<const recipe::Recipe>& recipe() const { return loaded_.recipe; }
   [[nodiscard]] bool rehearsal() const { return rehearsal_.has_value(); }
   /// No other process can run plans of this store.
@@ -45,6 +47,7 @@ class Workplace {
   const App& app_;
   App::LoadedRecipe loaded_;
   llm::Catalogue catalogue_;
+  llm::PriceTable prices_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::DataDirLock> lock_;
   std::optional<RehearsalProcess> rehearsal_;

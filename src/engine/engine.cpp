@@ -134,12 +134,27 @@ Result<void> Engine::abandon(const store::RunSnapshot& snapshot, std::int64_t fe
   return fail(ErrorCode::RunAbandoned, plan.error_message);
 }
 
+namespace {
+
+std::vector<Event> events_of(const store::Transaction& transaction) {
+  std::vector<Event> events;
+  for (const auto& write : transaction.writes)
+    if (const auto* append = std::get_if<store::AppendEvents>(&write))
+      for (const auto& row : append->events) events.push_back({row.seq, row.type, row.created_at, row.payload.get_object(), row.interaction_id});
+  return events;
+}
+
+}  // namespace
+
 Result<store::CommitResult> Engine::fenced_commit(const std::string& plan_id, store::Transaction transaction) {
   PLANEXE_TRY_ASSIGN(const auto fencing, lease(plan_id));
   transaction.fencing = fencing;
   transaction.writes.push_back(store::ReleaseLease{});
+  const auto events = events_of(transaction);
   auto result = store_.commit(std::move(transaction));
   if (!result.ok()) return std::unexpected(commit_error(result));
+  // No run tells watchers what is stored here.
+  if (event_sink_ && !events.empty()) event_sink_(plan_id, events);
   return result;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "base/testpoint.hpp"
+#include "engine/reasoning_lines.hpp"
 
 namespace planexe::engine {
 
@@ -27,12 +28,12 @@ class PlanRunner::Host final : public llm::CallHost {
     with([&](PlanRunner& r, TimePoint now) { return r.run_->on_response_id(unit_, attempt, id, now); });
   }
   void text_delta(int, std::string_view delta) override {
+    reasoning(lines_.rest());
     with([&](PlanRunner& r, TimePoint now) { return r.run_->on_delta(unit_, PlanRun::DeltaKind::text, delta, now); });
   }
-  void reasoning_delta(int, std::string_view delta) override {
-    with([&](PlanRunner& r, TimePoint now) { return r.run_->on_delta(unit_, PlanRun::DeltaKind::reasoning, delta, now); });
-  }
+  void reasoning_delta(int, std::string_view delta) override { reasoning(lines_.take(delta)); }
   void attempt_ended(const llm::AttemptRecord& record) override {
+    reasoning(lines_.rest());
     with([&](PlanRunner& r, TimePoint now) { return r.run_->on_attempt_ended(unit_, record, now); });
   }
   void finished(llm::CallOutcome outcome) override {
@@ -49,8 +50,14 @@ class PlanRunner::Host final : public llm::CallHost {
     if (runner && !runner->ended_) runner->perform(feed(*runner, runner->services_.clock->now()));
   }
 
+  void reasoning(const std::string& lines) {
+    if (lines.empty()) return;
+    with([&](PlanRunner& r, TimePoint now) { return r.run_->on_delta(unit_, PlanRun::DeltaKind::reasoning, lines, now); });
+  }
+
   std::weak_ptr<PlanRunner> runner_;
   std::string unit_;
+  ReasoningLines lines_;
 };
 
 PlanRunner::PlanRunner(RunnerServices services, std::shared_ptr<const recipe::Recipe> recipe, std::unique_ptr<PlanRun> run,

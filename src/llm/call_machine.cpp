@@ -58,6 +58,7 @@ bool CallMachine::fits(const ModelEntry& model) const {
 }
 
 int CallMachine::output_budget(const ModelEntry& model) const {
+  if (spec_.fixed_budget) return std::min(spec_.max_output_tokens, model.max_output_tokens);
   const int budget = env_.knowledge.output_budget(spec_.plan_id, spec_.schema_name, spec_.max_output_tokens);
   return std::min(budget, model.max_output_tokens);
 }
@@ -196,7 +197,7 @@ Actions CallMachine::admitted(Now now) {
 
 bool CallMachine::wants_background() const {
   const Capabilities& caps = model_->caps;
-  const bool able = wire_ == Wire::responses && caps.stateful && caps.store && env_.store_responses;
+  const bool able = wire_ == Wire::responses && caps.stateful && caps.store && env_.store_responses && spec_.store;
   if (!able || caps.background == "never" || env_.knowledge.adaptations(model_->id).drops("background")) return false;
   if (caps.background == "always") return true;
   const auto expected = env_.knowledge.mean_duration(spec_.schema_name);
@@ -222,7 +223,7 @@ void CallMachine::announce(Now now) {
   attempt_.number = next_attempt_++;
   attempt_.reason = next_reason_;
   attempt_.background = wants_background();
-  attempt_.store = wire_ == Wire::responses && model_->caps.store && env_.store_responses;
+  attempt_.store = wire_ == Wire::responses && model_->caps.store && env_.store_responses && spec_.store;
   attempt_.by_parent = !parent_id_.empty();
   ++progress_.attempts;
   const RequestInput input = request_input();

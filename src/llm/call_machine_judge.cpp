@@ -136,7 +136,7 @@ void CallMachine::repair(const ModelResponse& response, const Judgement& judgeme
 
 /// A list that was cut keeps its whole elements, and only the rest is asked for, once the budget cannot grow any more.
 bool CallMachine::salvage_cut(const ModelResponse& response, Now now) {
-  const bool can_grow = !progress_.budget_raised && budget_ < model_->max_output_tokens;
+  const bool can_grow = !spec_.fixed_budget && !progress_.budget_raised && budget_ < model_->max_output_tokens;
   if (spec_.schema.is_null() || can_grow || trim(response.text).empty()) return false;
   const Judgement judgement = judge_(response.text, kept_, false);
   const bool gained = judgement.partial && judgement.kept.size() > kept_.size();
@@ -160,7 +160,7 @@ void CallMachine::attempt_failed(const FailureSignal& told, Now now) {
     possible.adapted = adapt(signal.error, env_.knowledge.adaptations(model_->id));
     effort_ = adapt_effort(effort_, effort_values_of(*model_, adaptations));
   }
-  possible.budget_can_grow = budget_ < model_->max_output_tokens &&
+  possible.budget_can_grow = !spec_.fixed_budget && budget_ < model_->max_output_tokens &&
                              input_tokens_ + budget_ < static_cast<std::int64_t>(model_->context_window);
   possible.effort_can_sink = lower_effort(effort_, effort_values_of(*model_, adaptations)).has_value();
   possible.other_model = candidates_.peek(move, model_) != nullptr;

@@ -25,6 +25,7 @@ class CurlModelClient final : public ModelClient {
   }
   void cancel(CallId id) override { core_->cancel(id); }
   [[nodiscard]] std::size_t active() const override { return core_->active(); }
+  [[nodiscard]] std::vector<EndpointState> endpoints() const override { return core_->endpoints(); }
   void shut_down() override { core_->shut_down(); }
 
  private:

@@ -2,6 +2,7 @@
 
 #include "base/settings.hpp"
 #include "base/random.hpp"
+#include "llm/breaker.hpp"
 #include "llm/catalogue.hpp"
 #include "llm/settings.hpp"
 #include "llm/types.hpp"
@@ -12,6 +13,23 @@
 namespace planexe::llm {
 
 using CallId = std::uint64_t;
+
+/// What stands between calls and one model of the catalogue now.
+struct EndpointState {
+    std::string model, provider;            ///< catalogue id, name of its provider
+    Breaker::State breaker = Breaker::State::closed;   ///< the stricter one of model and provider
+    std::size_t waiting = 0;                ///< requests that wait for their turn
+    int in_flight = 0;
+};
+
+/// Is told of every request of a client, for metrics: on the client's loop thread, and it must not call the client.
+class ClientObserver {
+public:
+    virtual ~ClientObserver() = default;
+    /// A request has got its turn; `start.queue_ms` says how long it waited for it.
+    virtual void attempt_started(const AttemptStart& start) = 0;
+    virtual void attempt_ended(const AttemptRecord& record) = 0;
+};
 
 /// Asks models. One instance per process owns all limits, breakers and connections. Everything happens on one executor thread; hosts are called
 /// from the event loop, never from inside of start() or cancel(). Destroyed on that thread too, outside of a host's functions; calls that are
@@ -25,6 +43,8 @@ public:
     virtual void cancel(CallId id) = 0;
     /// Calls queued and in flight.
     virtual std::size_t active() const = 0;
+    /// Models that were asked so far.
+    virtual std::vector<EndpointState> endpoints() const { return {}; }
     /// No new request is sent any more; calls in flight are cancelled.
     virtual void shut_down() = 0;
 };
@@ -40,6 +60,7 @@ struct ClientOptions {
     std::function<std::string(const std::string& variable)> secret;   ///< value of an environment variable such as OPENAI_API_KEY, "" when unset
     std::string proxy;                      ///< URL; "" = no proxy whatever the environment says
     ClientSettings settings = {};           ///< the numbers of llm.md section 3
+    ClientObserver* observer = nullptr;     ///< outlives the client
 };
 
 /// The real client: libcurl multi on the executor. Starts nothing until the first call.

@@ -134,6 +134,7 @@ void ClientCore::carry_out(CallId, Call& call, action::ResponseId& response) {
 
 void ClientCore::carry_out(CallId, Call& call, action::EndAttempt& end) {
   log_attempt(call, end.record);
+  if (options_.observer != nullptr) options_.observer->attempt_ended(end.record);
   call.host->attempt_ended(end.record);
 }
 
@@ -144,6 +145,7 @@ void ClientCore::carry_out(CallId, Call& call, action::Finish& finish) {
 void ClientCore::carry_out(CallId id, Call& call, action::Announce& announce) {
   const AttemptStart& start = announce.start;
   call.announced_attempt = start.attempt;
+  if (options_.observer != nullptr) options_.observer->attempt_started(start);
   auto go = [weak = weak_from_this(), id, attempt = start.attempt](bool allowed, ErrorCode refusal) {
     const auto self = weak.lock();
     if (!self) return;

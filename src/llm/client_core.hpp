@@ -25,6 +25,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   /// Drops everything without telling anybody.
   void close();
   [[nodiscard]] std::size_t active() const { return calls_.size(); }
+  [[nodiscard]] std::vector<EndpointState> endpoints() const { return limits_.endpoints(now().steady); }
 
  private:
   struct Call {

@@ -30,7 +30,7 @@ std::string provider_key(const ModelEntry& model) {
 }
 
 Limits::Endpoint::Endpoint(const ModelEntry& model, const ClientSettings& settings, SteadyTime now)
-    : provider_key(llm::provider_key(model)), rate_headers(model.caps.rate_headers),
+    : provider_key(llm::provider_key(model)), provider(model.provider), rate_headers(model.caps.rate_headers),
       prefix_cache(model.caps.prefix_cache), concurrency(model.start_concurrency, model.max_concurrency, settings),
       requests(fixed_bucket(model.rpm, settings, now)), tokens(fixed_bucket(model.tpm, settings, now)),
       requests_fixed(requests.has_value()), tokens_fixed(tokens.has_value()), breaker(settings), leaders(settings) {}
@@ -51,6 +51,22 @@ bool Limits::open(const Endpoint& endpoint, SteadyTime now) const {
   const Breaker* provider = provider_breaker(endpoint.provider_key);
   return endpoint.breaker.state(now) == Breaker::State::open ||
          (provider != nullptr && provider->state(now) == Breaker::State::open);
+}
+
+std::vector<EndpointState> Limits::endpoints(SteadyTime now) const {
+  std::vector<EndpointState> states;
+  for (const auto& [id, endpoint] : endpoints_) {
+    const Breaker* provider = provider_breaker(endpoint.provider_key);
+    const auto is = [&](Breaker::State state) {
+      return endpoint.breaker.state(now) == state || (provider != nullptr && provider->state(now) == state);
+    };
+    const auto breaker = is(Breaker::State::open)        ? Breaker::State::open
+                         : is(Breaker::State::half_open) ? Breaker::State::half_open
+                                                         : Breaker::State::closed;
+    const auto waiting = std::ranges::count(waiting_, id, &std::pair<const TicketId, std::string>::second);
+    states.push_back({id, endpoint.provider, breaker, static_cast<std::size_t>(waiting), endpoint.in_flight});
+  }
+  return states;
 }
 
 bool Limits::available(const ModelEntry& model, SteadyTime now) const {

@@ -7,6 +7,7 @@
 
 #include "llm/breaker.hpp"
 #include "llm/catalogue.hpp"
+#include "llm/client.hpp"
 #include "llm/concurrency.hpp"
 #include "llm/delay.hpp"
 #include "llm/fair_queue.hpp"
@@ -66,12 +67,14 @@ class Limits {
 
   [[nodiscard]] int in_flight() const { return static_cast<int>(admitted_.size()); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  /// Every endpoint that was asked for so far.
+  [[nodiscard]] std::vector<EndpointState> endpoints(SteadyTime now) const;
   [[nodiscard]] int concurrency_limit(const std::string& model_id) const;
 
  private:
   struct Endpoint {
     Endpoint(const ModelEntry& model, const ClientSettings& settings, SteadyTime now);
-    std::string provider_key;
+    std::string provider_key, provider;
     bool rate_headers, prefix_cache;
     AdaptiveConcurrency concurrency;
     std::optional<TokenBucket> requests, tokens;

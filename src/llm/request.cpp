@@ -85,12 +85,26 @@ json::object metadata_of(const RequestInput& input) {
                       {"item", std::to_string(input.spec.item_number)}};
 }
 
+/// The wanted verbosity where the model takes that very value.
+std::string_view verbosity_of(const RequestInput& input) {
+  const auto& accepted = input.model.caps.verbosity_values;
+  const bool takes = std::find(accepted.begin(), accepted.end(), input.spec.verbosity) != accepted.end();
+  return takes && !input.adaptations.drops("text.verbosity") ? std::string_view(input.spec.verbosity) : std::string_view();
+}
+
+void add_sampling(const RequestInput& input, json::object& body) {
+  if (!input.spec.temperature || !input.model.caps.sampling || input.adaptations.drops("temperature")) return;
+  body["temperature"] = *input.spec.temperature;
+}
+
 void add_reasoning(const RequestInput& input, json::object& body) {
   if (input.adaptations.drops("reasoning")) return;
   json::object reasoning;
   if (!input.effort.empty() && !input.adaptations.drops("reasoning.effort")) reasoning["effort"] = input.effort;
   const bool reasons = !effort_values_of(input.model, input.adaptations).empty();
-  if (input.model.caps.summary && reasons && !input.adaptations.drops("reasoning.summary")) reasoning["summary"] = "auto";
+  if (input.model.caps.summary && reasons && !input.adaptations.drops("reasoning.summary")) {
+    reasoning["summary"] = input.spec.summary.empty() ? "auto" : input.spec.summary;
+  }
   if (!reasoning.empty()) body["reasoning"] = std::move(reasoning);
 }
 
@@ -109,8 +123,11 @@ std::string responses_body(const RequestInput& input) {
   json::object body{{"model", input.model.model}};
   if (!input.parent_id.empty()) body["previous_response_id"] = input.parent_id;
   body["input"] = input_items(input);
-  body["text"] = json::object{{"format", format_of(input)}};
+  json::object text{{"format", format_of(input)}};
+  if (const auto verbosity = verbosity_of(input); !verbosity.empty()) text["verbosity"] = verbosity;
+  body["text"] = std::move(text);
   add_reasoning(input, body);
+  add_sampling(input, body);
   body["max_output_tokens"] = std::max(input.max_output_tokens, kOutputTokensMin);
   add_storage(input, body);
   body["stream"] = true;
@@ -146,6 +163,8 @@ std::string chat_body(const RequestInput& input) {
     }
   }
   if (!input.effort.empty() && !input.adaptations.drops("reasoning.effort")) body["reasoning_effort"] = input.effort;
+  if (const auto verbosity = verbosity_of(input); !verbosity.empty()) body["verbosity"] = verbosity;
+  add_sampling(input, body);
   const std::string& renamed = input.adaptations.max_tokens_name;
   body[renamed.empty() ? caps.max_tokens_name : renamed] = std::max(input.max_output_tokens, kOutputTokensMin);
   body["stream"] = true;
@@ -214,6 +233,9 @@ std::string request_hash(const RequestInput& input) {
   json::object subject{{"model", input.model.model}, {"messages", canonical_messages(input.messages)}};
   if (is_structured(input.spec)) subject["schema"] = clean_schema(input.spec.schema);
   subject["effort"] = input.effort;
+  // Only when set, so that calls without them keep their hashes.
+  if (!input.spec.verbosity.empty()) subject["verbosity"] = input.spec.verbosity;
+  if (input.spec.temperature) subject["temperature"] = *input.spec.temperature;
   return sha256_hex(canonical_json(subject));
 }
 

@@ -76,7 +76,13 @@ struct CallSpec {
     std::optional<Parent> parent;
     std::string model;                  ///< catalogue id, "" = automatic order
     std::string effort;                 ///< minimal low medium high
-    int max_output_tokens = 16384;
+    int max_output_tokens = 16384;      ///< for the first call of its kind; later ones know better
+    bool fixed_budget = false;          ///< max_output_tokens is somebody's wish: neither experience nor a cut answer changes it
+    // Wishes that are sent only to a model that takes them; unset: as the provider does by itself.
+    std::string verbosity;              ///< low medium high
+    std::string summary;                ///< of the reasoning: auto concise detailed; "" = auto
+    std::optional<double> temperature;  ///< 0..2
+    bool store = true;                  ///< false: the provider is told to keep nothing, whatever the settings say
     std::string cache_key;
     std::string cache_group;            ///< calls with the same group share a prefix ("first one alone" where the catalogue declares a prefix cache)
     int priority = 0;                   ///< remaining path length of the task; larger goes first within a plan

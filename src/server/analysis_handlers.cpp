@@ -25,14 +25,14 @@ asio::awaitable<std::optional<Response>> stream_analysis(const Services& service
                                                              {"timestamp", format_iso(services.clock->now())}});
     co_return std::nullopt;
   }
-  if (!*live) co_return empty_response(204);
+  if (!*live || nothing_left(**live, last_event_id(request))) co_return empty_response(204);
   co_await follow(services, *live, stream, last_event_id(request), false);
   co_return std::nullopt;
 }
 
 }  // namespace
 
-void add_analysis_handlers(Handlers& handlers, const Services& services) {
+std::shared_ptr<AnalysisService> add_analysis_handlers(Handlers& handlers, const Services& services) {
   const auto service = std::make_shared<AnalysisService>(services);
   handlers.add("createAnalysis", [service](Request& request) -> asio::awaitable<Response> {
     const auto session = service->prepare(request.json);
@@ -41,6 +41,7 @@ void add_analysis_handlers(Handlers& handlers, const Services& services) {
   handlers.add_stream("streamAnalysis", [service, &services](Request& request, ClientStream& stream) {
     return stream_analysis(services, service, request, stream);
   });
+  return service;
 }
 
 }  // namespace planexe::server

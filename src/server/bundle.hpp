@@ -1,28 +1,31 @@
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <string>
-#include <vector>
 
-#include "base/error.hpp"
-#include "base/json.hpp"
-#include "base/time.hpp"
-#include "store/rows.hpp"
+#include "base/zip.hpp"
+#include "plan/export.hpp"
+#include "server/message.hpp"
 
 namespace planexe::server {
 
-struct BundleSource {
-  json::object plan;                     ///< PlanResponse, for the manifest
-  std::vector<store::ContentRow> files;  ///< as listed_files gives them
-  /// The file with its bytes; nothing when it is gone meanwhile.
-  std::function<Result<std::optional<store::ContentRow>>(const std::string& filename)> load;
-  bool raw = true;  ///< false leaves out *_raw.json
-  TimePoint now{};
-};
+/// The archive of a plan as a body that is made while it is sent. In memory are one file and what of the archive was not
+/// taken yet, about a piece.
+class BundleBody final : public BodySource {
+ public:
+  /// A piece is sent when it has grown to this size.
+  static constexpr std::size_t kPieceBytes = 256 * limits::kKiB;
 
-/// The bytes of a ZIP archive with all files, sorted by name, and manifest.json at its end. One file is in memory
-/// beside the archive. The same contents give the same bytes but for the manifest. CONTENT_NOT_FOUND without any file;
-/// LIMIT_EXCEEDED when the archive would be larger than limits::kZipTotalBytesMax.
-Result<std::string> make_bundle(const BundleSource& source);
+  static Result<std::shared_ptr<BundleBody>> open(plan::Bundle bundle);
+  Result<std::string> next() override;
+
+ private:
+  explicit BundleBody(plan::Bundle bundle) : bundle_(std::move(bundle)) {}
+
+  plan::Bundle bundle_;
+  std::string piece_;
+  std::optional<ZipWriter> writer_;
+  bool ended_ = false;
+};
 
 }  // namespace planexe::server

@@ -20,6 +20,9 @@ class ClientStream {
   [[nodiscard]] virtual bool closed() const = 0;
   /// Called once when closed() becomes true, on the loop's thread; wakes a handler that waits for something else.
   virtual void on_close(std::function<void()> wake) = 0;
+  /// Says that the handler ends the stream by itself, with a last event, soon after the server begins to stop: until then the
+  /// stream is not closed under it.
+  virtual void ends_itself() {}
 };
 
 /// One event in the form of the WHATWG standard: "id: …", "event: …", "data: …" and the blank line. `data` has no line end.

@@ -21,6 +21,16 @@ std::vector<std::string> split_path(std::string_view path) {
   return segments;
 }
 
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> entries;
+  for (;;) {
+    const auto comma = text.find(',');
+    entries.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return entries;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 std::string_view parameter_name(std::string_view segment) { return segment.substr(1, segment.size() - 2); }
 
@@ -37,6 +47,7 @@ void read_parameters(const json::array& list, const SchemaCheck& schemas, Operat
     read.name = get_string(parameter, "name").value_or("");
     read.required = get_bool(parameter, "required").value_or(false);
     read.schema = get_object(parameter, "schema");
+    read.commas = !get_bool(parameter, "explode").value_or(true);
     if (const auto code = get_string(parameter, "x-mismatch-code")) read.mismatch = error_code_from(*code).value_or(ErrorCode::NotFound);
     const auto in = get_string(parameter, "in");
     if (in == "path") operation.path_parameters.push_back(std::move(read));
@@ -120,12 +131,14 @@ Contract::Match Contract::match(std::string_view method, std::string_view path) 
   for (const auto& operation : operations_) {
     std::map<std::string, std::string, std::less<>> parameters;
     if (!bind(operation, segments, parameters)) continue;
+    if (match.route.empty()) match.route = operation.path;
     match.allowed.push_back(operation.method);
     if (operation.method == "GET") match.allowed.emplace_back("HEAD");
     if (operation.method != wanted) continue;
     // A path without parameters wins over a template that would take it, too.
     if (best != nullptr && best->path_parameters.size() <= operation.path_parameters.size()) continue;
     best = &operation;
+    match.route = operation.path;
     match.parameters = std::move(parameters);
   }
   match.operation = best;
@@ -153,7 +166,9 @@ std::vector<FieldError> Contract::check_query(const Operation& operation, const 
     if (values.empty() && parameter.required) errors.push_back({"missing", {"query", json::string(parameter.name)}, "is required", {}});
     const auto& schema = schemas.resolved(*parameter.schema);
     const auto* items = get_object(schema, "items");
-    for (const auto& value : values) schemas.read_text(items == nullptr ? schema : *items, value, {"query", json::string(parameter.name)}, errors);
+    for (const auto& value : values)
+      for (const auto& entry : parameter.commas ? split_list(value) : std::vector<std::string>{value})
+        schemas.read_text(items == nullptr ? schema : *items, entry, {"query", json::string(parameter.name)}, errors);
   }
   return errors;
 }

@@ -17,6 +17,7 @@ struct Parameter {
   std::string name;
   bool required = false;
   const json::object* schema = nullptr;
+  bool commas = false;                       ///< a list in one value, with commas between its entries
   ErrorCode mismatch = ErrorCode::NotFound;  ///< of a path parameter that does not fit
 };
 
@@ -44,6 +45,7 @@ class Contract {
     const Operation* operation = nullptr;   ///< null: no operation has this path and method
     std::map<std::string, std::string, std::less<>> parameters;
     std::vector<std::string> allowed;       ///< methods of the path; empty: the path is unknown
+    std::string route;                      ///< the path's template, whatever the method; "" when the path is unknown
   };
   /// HEAD is answered as GET; a trailing slash is the same path.
   [[nodiscard]] Match match(std::string_view method, std::string_view path) const;

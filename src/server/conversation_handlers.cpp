@@ -1,5 +1,9 @@
+#include <boost/asio/post.hpp>
+
+#include "base/log.hpp"
 #include "server/client_stream.hpp"
 #include "server/conversation/conversation_service.hpp"
+#include "server/conversation/conversation_store.hpp"
 #include "server/conversation/follow.hpp"
 #include "server/conversation/stream_request.hpp"
 #include "server/conversation/turn_failure.hpp"
@@ -12,6 +16,14 @@ namespace asio = boost::asio;
 namespace {
 
 using Service = std::shared_ptr<ConversationService>;
+
+/// What an earlier process left in the ledger. Beside other processes only what is too old to be theirs.
+void close_the_ledger(const Services& services) {
+  const auto before = services.clock->now() - (services.exclusive ? std::chrono::minutes(0) : limits::kTurnLifeMax);
+  asio::post(*services.pool, [store = services.store, before] {
+    if (const auto closed = abandon_calls(*store, before); !closed) log_warn("calls of an earlier process stay open in the ledger", {});
+  });
+}
 
 Response answer(const Result<json::object>& result, const Request& request) {
   return result ? json_response(*result) : error_response(result.error(), request.id);
@@ -38,14 +50,16 @@ asio::awaitable<std::optional<Response>> stream_turn(const Services& services, S
     co_await tell_error(stream, "response.error", error_data(request, token, live.error()));
     co_return std::nullopt;
   }
-  if (!*live) co_return empty_response(204);
+  // Nothing more will come, and this is what stops an EventSource.
+  if (!*live || nothing_left(**live, last_event_id(request))) co_return empty_response(204);
   co_await follow(services, *live, stream, last_event_id(request), request.query_bool("aggregated", true));
   co_return std::nullopt;
 }
 
 }  // namespace
 
-void add_conversation_handlers(Handlers& handlers, const Services& services) {
+std::shared_ptr<ConversationService> add_conversation_handlers(Handlers& handlers, const Services& services) {
+  close_the_ledger(services);
   const auto service = std::make_shared<ConversationService>(services);
   handlers.add("createConversation", [service](Request& request) -> asio::awaitable<Response> {
     co_return answer(co_await service->create(request.json), request);
@@ -69,6 +83,7 @@ void add_conversation_handlers(Handlers& handlers, const Services& services) {
   handlers.add_stream("streamTurn", [service, &services](Request& request, ClientStream& stream) {
     return stream_turn(services, service, request, stream);
   });
+  return service;
 }
 
 }  // namespace planexe::server

@@ -1,10 +1,14 @@
 #include "server/dispatcher.hpp"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 #include "base/ids.hpp"
 #include "base/log.hpp"
-#include "base/text.hpp"
 #include "server/conditional.hpp"
 #include "server/limits.hpp"
+#include "server/metrics.hpp"
 
 namespace planexe::server {
 namespace {
@@ -18,14 +22,42 @@ bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= limits::kRequestIdCharsMax && text.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+/// Methods for the header Allow. OPTIONS is answered everywhere.
+std::string allow_list(std::vector<std::string> methods) {
+  methods.emplace_back("OPTIONS");
+  std::ranges::sort(methods);
+  methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+  return fmt::format("{}", fmt::join(methods, ", "));
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
 }
 
-/// Names of media types are compared without regard to case.
-std::string media_type(std::string_view header) { return normalize_name(header.substr(0, header.find(';'))); }
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return out;
+}
+
+/// JSON in UTF-8, as it is. Names of media types, parameters and charsets are compared without regard to case.
+bool is_json(const Request& request) {
+  const auto coding = lower(trimmed(request.header("content-encoding")));
+  if (!coding.empty() && coding != "identity") return false;
+  std::string_view rest = request.header("content-type");
+  const auto type = rest.substr(0, rest.find(';'));
+  if (lower(trimmed(type)) != "application/json") return false;
+  for (rest.remove_prefix(type.size()); !rest.empty();) {
+    rest.remove_prefix(1);
+    const auto parameter = trimmed(rest.substr(0, rest.find(';')));
+    rest.remove_prefix(std::min(rest.find(';'), rest.size()));
+    const auto value = lower(trimmed(parameter.substr(std::min(parameter.find('=') + 1, parameter.size()))));
+    if (lower(parameter).starts_with("charset=") && value != "utf-8" && value != "\"utf-8\"") return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -33,47 +65,53 @@ Dispatcher::Dispatcher(const Services& services, const Handlers& handlers, const
                        const StaticFiles& files)
     : services_(services), handlers_(handlers), access_(access), limiter_(limiter), files_(files) {}
 
-Admission Dispatcher::admit(Request& request, const std::string& peer) const {
-  const auto given = request.header("x-request-id");
-  request.id = is_request_id(given) ? std::string(given) : uuid4(*services_.random);
+std::string Dispatcher::request_id(std::string_view given) const {
+  return is_request_id(given) ? std::string(given) : uuid4(*services_.random);
+}
+
+std::optional<Response> Dispatcher::admit(Request& request, const std::string& peer) const {
+  request.id = request_id(request.header("x-request-id"));
   request.client = access_.client_address(peer, request);
   request.secure = access_.secure(peer, request);
-  const auto refuse = [&](ErrorCode code, std::string message) {
-    return Admission{error_response(Error(code, std::move(message)), request.id), false};
-  };
-  if (auto host = access_.check_host(request.header("host")); !host) return {error_response(host.error(), request.id), false};
+  const auto refuse = [&](ErrorCode code, std::string message) { return error_response(Error(code, std::move(message)), request.id); };
   auto match = services_.contract->match(request.method, request.path);
-  if (request.method == "OPTIONS" && !request.header("origin").empty() && !match.allowed.empty()) return {empty_response(204), true};
   request.operation = match.operation;
+  request.route = match.route;
   request.parameters = std::move(match.parameters);
-  const bool page = match.operation == nullptr && match.allowed.empty() && !is_interface(request.path) &&
-                    (request.method == "GET" || request.method == "HEAD");
+  if (auto host = access_.check_host(request.header("host")); !host) return error_response(host.error(), request.id);
+  const bool page = match.operation == nullptr && match.allowed.empty() && !is_interface(request.path) && request.path != "*";
+  const bool locked = !page && request.operation != nullptr && !request.operation->open && services_.settings->auth_required();
+  const auto identity = locked ? access_.identity_of(request) : std::nullopt;
+  request.identity = identity.value_or("");
+  // Before any other refusal: guessing of tokens and paths is limited, too.
+  if (auto limited = check_rate(request, request.operation == nullptr ? "all" : request.operation->rate_class)) return limited;
+  if (request.method == "OPTIONS" && (page || request.path == "*" || !match.allowed.empty()))
+    return empty_response(204).with("Allow", allow_list(page ? std::vector<std::string>{"GET", "HEAD"} : match.allowed));
   if (!page)
-    if (auto refusal = refuse_unrouted(request, match)) return {std::move(refusal), false};
+    if (auto refusal = refuse_unrouted(request, match)) return refusal;
   if (!access_.origin_allowed(request, peer)) return refuse(ErrorCode::OriginNotAllowed, "Requests from this origin are not allowed.");
-  const bool socket = request.path.starts_with("/ws/");
-  if (!page && !request.operation->open && services_.settings->auth_required()) {
-    const auto identity = access_.identity_of(request);
-    // A socket is accepted first, so that a browser can see the close code.
-    if (!identity && !socket) return refuse(ErrorCode::Unauthorized, "A valid token is needed.");
-    request.identity = identity.value_or("");
-  }
-  const auto& who = request.identity.empty() ? request.client : request.identity;
-  const auto verdict = limiter_.take(who, page ? "all" : request.operation->rate_class, services_.clock->steady());
-  if (!verdict.allowed) {
-    auto admission = refuse(ErrorCode::RateLimited, "Too many requests; wait a little.");
-    set_retry_after(*admission.refusal, verdict.retry_after);
-    return admission;
-  }
-  return {};
+  // A socket is accepted first, so that a browser can see the close code.
+  if (locked && !identity && !request.path.starts_with("/ws/")) return refuse(ErrorCode::Unauthorized, "A valid token is needed.");
+  return std::nullopt;
+}
+
+std::optional<Response> Dispatcher::check_rate(const Request& request, std::string_view rate_class) const {
+  // A token may have the name of an address; no address begins like this.
+  const auto who = request.identity.empty() ? request.client : "token " + request.identity;
+  const auto verdict = limiter_.take(who, rate_class, services_.clock->steady());
+  if (verdict.allowed) return std::nullopt;
+  services_.metrics->request_limited(rate_class);
+  auto refusal = error_response(Error(ErrorCode::RateLimited, "Too many requests; wait a little."), request.id);
+  set_retry_after(refusal, verdict.retry_after);
+  return refusal;
 }
 
 std::optional<Response> Dispatcher::refuse_unrouted(const Request& request, const Contract::Match& match) const {
   if (match.operation != nullptr) return std::nullopt;
   if (match.allowed.empty()) return error_response(Error(ErrorCode::NotFound, "There is nothing at this path."), request.id);
-  auto response = error_response(Error(ErrorCode::MethodNotAllowed, "This path does not know the method " + request.method + "."), request.id);
-  response.with("Allow", joined(match.allowed));
-  return response;
+  const auto allowed = allow_list(match.allowed);
+  auto response = error_response(Error(ErrorCode::MethodNotAllowed, "This path does not know the request's method.", "Use one of " + allowed + "."), request.id);
+  return response.with("Allow", allowed);
 }
 
 boost::asio::awaitable<Response> Dispatcher::answer(Request& request) const {
@@ -97,7 +135,9 @@ const StreamHandler* Dispatcher::stream_handler(const Request& request) const {
 
 boost::asio::awaitable<std::optional<Response>> Dispatcher::check(Request& request) const {
   const auto& operation = *request.operation;
-  if (const auto mismatch = services_.contract->check_path(operation, request.parameters))
+  // A socket tells by its close code that nothing has this id.
+  const bool socket = request.path.starts_with("/ws/");
+  if (const auto mismatch = services_.contract->check_path(operation, request.parameters); mismatch && !socket)
     co_return error_response(Error(*mismatch, "Nothing has this name or id."), request.id);
   if (operation.of_plan)
     if (auto refusal = co_await find_plan(request)) co_return refusal;
@@ -122,8 +162,8 @@ std::optional<Response> Dispatcher::read_body(Request& request) const {
     request.json = json::object();
     return std::nullopt;
   }
-  if (media_type(request.header("content-type")) != "application/json")
-    return error_response(Error(ErrorCode::UnsupportedMediaType, "Send the body as application/json."), request.id);
+  if (!is_json(request))
+    return error_response(Error(ErrorCode::UnsupportedMediaType, "The body must be JSON.", "Send it as application/json in UTF-8, without a content coding."), request.id);
   auto parsed = parse_json(request.body);
   if (!parsed) return error_response(Error(ErrorCode::InvalidJson, parsed.error().message), request.id);
   request.json = std::move(*parsed);

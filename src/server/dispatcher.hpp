@@ -11,20 +11,18 @@
 
 namespace planexe::server {
 
-/// The head of a request after its checks: what its body may be, or the answer when it must not go on.
-struct Admission {
-  std::optional<Response> refusal;
-  bool preflight = false;
-};
-
 /// Leads a request through the checks of the contract to its handler. On the loop's thread.
 class Dispatcher {
  public:
   Dispatcher(const Services& services, const Handlers& handlers, const Access& access, RateLimiter& limiter, const StaticFiles& files);
 
-  /// Everything that can be decided before the body is read: host, route, method, origin, token, rate. Fills operation,
-  /// parameters, client and identity of the request. `peer` is the address of the connection.
-  Admission admit(Request& request, const std::string& peer) const;
+  /// Everything that can be decided before the body is read: host, rate, route, method, origin, token. The answer when the
+  /// request must not go on, as for OPTIONS. Fills operation, parameters, client and identity of the request. `peer` is the
+  /// address of the connection.
+  std::optional<Response> admit(Request& request, const std::string& peer) const;
+
+  /// The id of a request: what the caller gave it, if that can be one, else a new one.
+  [[nodiscard]] std::string request_id(std::string_view given) const;
 
   /// Looks the plan up, checks path, query and body, and runs the handler. The answer is complete but for connection headers.
   boost::asio::awaitable<Response> answer(Request& request) const;
@@ -40,6 +38,7 @@ class Dispatcher {
 
  private:
   [[nodiscard]] std::optional<Response> refuse_unrouted(const Request& request, const Contract::Match& match) const;
+  [[nodiscard]] std::optional<Response> check_rate(const Request& request, std::string_view rate_class) const;
   boost::asio::awaitable<std::optional<Response>> check(Request& request) const;
   boost::asio::awaitable<std::optional<Response>> find_plan(Request& request) const;
   [[nodiscard]] std::optional<Response> read_body(Request& request) const;

@@ -3,8 +3,8 @@
 namespace planexe::server {
 namespace {
 
-/// More calls and plans than can be under way; a start whose end never came must not stay for ever.
-constexpr std::size_t kCallsMax = 65'536, kPlansMax = 65'536;
+/// More plans than can be under way; one whose end never came must not stay for ever.
+constexpr std::size_t kPlansMax = 65'536;
 
 bool has_ended(std::string_view state) {
   return state == "completed" || state == "failed" || state == "skipped" || state == "blocked" || state == "cancelled";
@@ -16,7 +16,6 @@ void EventMetrics::observe(const std::string& plan_id, const std::vector<engine:
   for (const auto& event : events) {
     if (event.type == "status") observe_status(plan_id, event.payload);
     if (event.type == "task") observe_task(event.payload);
-    if (event.type == "llm_stream") observe_call(event);
   }
 }
 
@@ -38,36 +37,30 @@ void EventMetrics::observe_task(const json::object& payload) {
   metrics_.task_ended(*key, *state, std::chrono::milliseconds(get_int(payload, "duration_ms").value_or(0)));
 }
 
-void EventMetrics::observe_call(const engine::Event& event) {
-  const auto kind = get_string(event.payload, "event").value_or("");
-  const auto* data = get_object(event.payload, "data");
-  if (data == nullptr || kind.ends_with("_delta")) return;
-  if (kind == "start") {
-    if (calls_.size() >= kCallsMax) calls_.erase(calls_.begin());
-    Call call;
-    call.provider = get_string(*data, "provider").value_or("");
-    call.model = get_string(*data, "model").value_or("");
-    call.reason = get_string(*data, "attempt_reason").value_or("");
-    calls_.insert_or_assign(event.interaction_id, std::move(call));
-    return;
+void ModelMetrics::attempt_started(const llm::AttemptStart& start) {
+  metrics_.llm_waited(start.provider, start.model, std::chrono::milliseconds(start.queue_ms));
+}
+
+void ModelMetrics::attempt_ended(const llm::AttemptRecord& record) {
+  metrics_.llm_attempt_ended({.provider = record.provider,
+                              .model = record.model,
+                              .status = record.status,
+                              .reason = llm::to_string(record.reason),
+                              .input_tokens = record.usage.input_tokens,
+                              .cached_input_tokens = record.usage.cached_input_tokens,
+                              .output_tokens = record.usage.output_tokens,
+                              .reasoning_tokens = record.usage.reasoning_tokens,
+                              .cost_micros = record.cost_micros.value_or(0),
+                              .time = std::chrono::milliseconds(record.duration_ms)});
+}
+
+void ModelMetrics::observe(Metrics& metrics, const llm::ModelClient& client) {
+  using From = llm::Breaker::State;
+  using To = Metrics::BreakerState;
+  for (const auto& endpoint : client.endpoints()) {
+    const auto state = endpoint.breaker == From::open ? To::open : endpoint.breaker == From::half_open ? To::half_open : To::closed;
+    metrics.breaker(endpoint.provider, endpoint.model, state);
   }
-  const auto found = calls_.find(event.interaction_id);
-  if (found == calls_.end()) return;
-  if (const auto* usage = get_object(*data, "usage"); kind == "final" && usage != nullptr) found->second.usage = *usage;
-  if (kind != "end") return;
-  const auto call = std::move(found->second);
-  calls_.erase(found);
-  const auto tokens = [&](std::string_view name) { return get_int(call.usage, name).value_or(0); };
-  metrics_.llm_attempt_ended({.provider = call.provider,
-                              .model = call.model,
-                              .status = get_string(*data, "status").value_or(""),
-                              .reason = call.reason,
-                              .input_tokens = tokens("input_tokens"),
-                              .cached_input_tokens = tokens("cached_input_tokens"),
-                              .output_tokens = tokens("output_tokens"),
-                              .reasoning_tokens = tokens("reasoning_tokens"),
-                              .cost_micros = get_int(*data, "cost_micros").value_or(0),
-                              .time = std::chrono::milliseconds(get_int(*data, "duration_ms").value_or(0))});
 }
 
 }  // namespace planexe::server

@@ -77,16 +77,32 @@ Result<Response> view_content(const Request& request, const Services& services, 
   return send_file(request, services, recipes, Shown::inside);
 }
 
+/// Files do not vanish one by one: without its plan a half archive would look like a whole one.
+plan::BundleLoader bundle_loader(const Services& services, std::string plan_id, PlanFiles files) {
+  return [&services, plan_id = std::move(plan_id), files = std::move(files)](const std::string& filename) -> Result<std::optional<plan::BundleContent>> {
+    PLANEXE_TRY_ASSIGN(auto file, files.load(filename));
+    if (file) return plan::BundleContent{std::move(file->content), file->version, file->stale};
+    PLANEXE_TRY_ASSIGN(const auto plan, services.store->plan(plan_id));
+    if (!plan) return fail(ErrorCode::PlanNotFound, "The plan was deleted meanwhile.");
+    return std::nullopt;
+  };
+}
+
 Result<Response> download_bundle(const Request& request, const Services& services, PlanRecipes& recipes) {
   const auto files = files_of(request, services);
-  BundleSource source;
-  PLANEXE_TRY_ASSIGN(source.plan, plan_response(*services.store, *request.plan));
-  PLANEXE_TRY_ASSIGN(source.files, files.list(*recipes.of(*request.plan)));
-  source.load = [&files](const std::string& filename) { return files.load(filename); };
-  source.raw = request.query_bool("raw", true);
-  source.now = services.clock->now();
+  PLANEXE_TRY_ASSIGN(auto plan, plan_response(*services.store, *request.plan));
+  PLANEXE_TRY_ASSIGN(const auto listed, files.list(*recipes.of(*request.plan)));
+  std::vector<plan::BundleFile> wanted;
+  for (const auto& file : listed) wanted.push_back({file.filename, file.task_key, file.size_bytes});
+  auto bundle = plan::Bundle::make(std::move(plan), std::move(wanted), bundle_loader(services, request.plan->plan_id, files),
+                                   {request.query_bool("raw", true), services.clock->now()});
+  if (!bundle && bundle.error().code == ErrorCode::LimitExceeded) return fail(ErrorCode::Internal, bundle.error().message);
+  if (!bundle) return std::unexpected(bundle.error());
+  PLANEXE_TRY_ASSIGN(auto body, BundleBody::open(*std::move(bundle)));
   Response response;
-  PLANEXE_TRY_ASSIGN(response.body, make_bundle(source));
+  // The first piece before the head, while an error can still have a status of its own.
+  PLANEXE_TRY_ASSIGN(response.body, body->next());
+  response.more = std::move(body);
   response.content_type = "application/zip";
   response.with("Content-Disposition", content_disposition("attachment", request.plan->plan_id + ".zip"));
   return response;

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "server/message.hpp"
@@ -10,7 +11,9 @@
 
 namespace planexe::server {
 
+class AnalysisService;
 class ClientStream;
+class ConversationService;
 
 /// Answers one request. Runs on the loop's thread and must not block it: reads of the database go through on_pool.
 using Handler = std::function<boost::asio::awaitable<Response>(Request& request)>;
@@ -45,7 +48,10 @@ void add_task_handlers(Handlers& handlers, const Services& services);          /
 void add_file_handlers(Handlers& handlers, const Services& services);          ///< artefacts, files, content, bundle
 void add_report_handlers(Handlers& handlers, const Services& services);        ///< report, fallback report, assembled document, details
 void add_progress_handlers(Handlers& handlers, const Services& services);      ///< event stream of a plan
-void add_conversation_handlers(Handlers& handlers, const Services& services);  ///< conversations and their turn streams
-void add_analysis_handlers(Handlers& handlers, const Services& services);      ///< analysis streams
+
+/// Conversations and their turn streams. The service runs turns that go on without their clients: stop() it before the server ends.
+std::shared_ptr<ConversationService> add_conversation_handlers(Handlers& handlers, const Services& services);
+/// Analysis streams; to be stopped likewise.
+std::shared_ptr<AnalysisService> add_analysis_handlers(Handlers& handlers, const Services& services);
 
 }  // namespace planexe::server

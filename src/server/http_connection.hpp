@@ -10,6 +10,7 @@
 #include <string>
 
 #include "server/dispatcher.hpp"
+#include "server/request_record.hpp"
 
 namespace planexe::server {
 
@@ -19,7 +20,7 @@ using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_bo
 struct ConnectionHost {
   const Services& services;
   const Dispatcher& dispatcher;
-  /// Takes a socket over after its request was admitted.
+  /// Takes a connection over whose request is a handshake that was checked; returns at the end of the socket.
   std::function<boost::asio::awaitable<void>(boost::beast::tcp_stream stream, Request request, UpgradeRequest upgrade)> open_socket;
   std::set<class HttpConnection*> open;
   bool stopping = false;
@@ -42,16 +43,24 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   enum class Next { more, close };
 
   boost::asio::awaitable<bool> wait_for_request();
+  boost::asio::awaitable<bool> read_more();
+  boost::asio::awaitable<std::optional<Result<void>>> read_head();
   boost::asio::awaitable<Next> one_request();
-  boost::asio::awaitable<Next> go_on(Request request, Response response, bool keep_alive);
-  boost::asio::awaitable<Next> refuse(ErrorCode code, std::string message);
+  template <class Parser>
+  boost::asio::awaitable<std::optional<Next>> read_body(Parser& parser, Request& request);
+  boost::asio::awaitable<Next> upgrade(Request& request, UpgradeRequest handshake, bool keep_alive);
+  boost::asio::awaitable<Next> run_stream(Request& request, const StreamHandler& handler, bool keep_alive);
+  boost::asio::awaitable<Next> answer_head(const Request& request);
+  boost::asio::awaitable<Next> go_on(const Request& request, Response response, bool keep_alive);
+  boost::asio::awaitable<Next> refuse(Error error, std::string wanted_id);
   boost::asio::awaitable<bool> send(const Request& request, Response response, bool keep_alive);
-  boost::asio::awaitable<Next> run_stream(Request& request, const StreamHandler& handler);
+  boost::asio::awaitable<void> drain();
 
   ConnectionHost& host_;
   boost::beast::tcp_stream stream_;
-  boost::beast::flat_buffer buffer_;
+  boost::beast::flat_buffer buffer_;  ///< bounded, since lines between chunks have no limit of their own
   std::string peer_;
+  RequestRecord record_;
   Stream* streaming_ = nullptr;
   bool first_ = true;
   bool idle_ = false;
@@ -59,9 +68,5 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
 /// Writes all bytes; false when the client is gone or took nothing for `wait`.
 boost::asio::awaitable<bool> write_all(boost::beast::tcp_stream& stream, std::string_view bytes, std::chrono::seconds wait);
-
-/// Answers a request for an upgrade that is not granted, and ends the connection.
-boost::asio::awaitable<void> refuse_upgrade(boost::beast::tcp_stream& stream, const Dispatcher& dispatcher, const Request& request,
-                                            Response response);
 
 }  // namespace planexe::server

@@ -33,6 +33,21 @@ std::optional<std::vector<std::pair<std::string, std::string>>> read_query(std::
   return query;
 }
 
+struct Absolute {
+  std::string authority;
+  std::string_view rest;  ///< from the path on; begins with a question mark when there is none
+};
+
+/// Nothing for what is no address of HTTP.
+std::optional<Absolute> read_absolute(std::string_view target) {
+  const auto mark = target.find("://");
+  const auto scheme = lower(target.substr(0, std::min<std::size_t>(mark, 6)));
+  if (mark == std::string_view::npos || (scheme != "http" && scheme != "https")) return std::nullopt;
+  target.remove_prefix(mark + 3);
+  const auto end = std::min(target.find_first_of("/?"), target.size());
+  return Absolute{std::string(target.substr(0, end)), target.substr(end)};
+}
+
 /// A header's value cannot end the line it stands in.
 std::string one_line(std::string_view text) {
   std::string out(text);
@@ -47,6 +62,7 @@ Result<Request> request_of(const http::request<http::string_body>& message) {
   Request request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
+  request.chunks = message.version() >= 11;
   if (request.target.size() > limits::kTargetBytesMax) return fail(ErrorCode::UriTooLong, "The address is too long; at most 8 KiB is taken.");
   if (message.version() != 11 && message.version() != 10) return fail(ErrorCode::InvalidRequest, "Only HTTP/1.1 and HTTP/1.0 are spoken.");
   int hosts = 0;
@@ -57,16 +73,21 @@ Result<Request> request_of(const http::request<http::string_body>& message) {
     if (!fresh) it->second += ", " + std::string(field.value());
   }
   if (hosts > 1 || (hosts == 0 && message.version() == 11)) return fail(ErrorCode::InvalidRequest, "A request needs exactly one Host header.");
+  // Only chunks are undone here. Any other coding would leave the end of the body to guessing (RFC 9112, 6.3).
+  if (const auto coding = request.headers.find("transfer-encoding"); coding != request.headers.end() && lower(coding->second) != "chunked")
+    return fail(ErrorCode::InvalidRequest, "The only transfer coding that is understood is chunked.");
   std::string_view target = request.target;
-  if (!target.starts_with('/')) {
-    // A proxy's form; its host must be the one of the header, which is checked anyway.
-    const auto scheme = target.find("://");
-    const auto slash = scheme == std::string_view::npos ? std::string_view::npos : target.find('/', scheme + 3);
-    if (slash == std::string_view::npos) return fail(ErrorCode::InvalidRequest, "The request's target must be a path.");
-    target = target.substr(slash);
+  const bool whole_server = target == "*" && request.method == "OPTIONS";
+  if (!target.starts_with('/') && !whole_server) {
+    auto absolute = read_absolute(target);
+    if (!absolute) return fail(ErrorCode::InvalidRequest, "The request's target must be a path.");
+    // A proxy's form: the host that it names counts, not that of the header (RFC 9112, 3.2.2).
+    request.headers["host"] = std::move(absolute->authority);
+    target = absolute->rest;
   }
   const auto question = target.find('?');
   request.path = std::string(target.substr(0, question));
+  if (request.path.empty()) request.path = "/";
   if (!percent_decoded(request.path, false)) return fail(ErrorCode::InvalidRequest, "The path is not percent-encoded UTF-8.");
   if (question == std::string_view::npos) return request;
   auto query = read_query(target.substr(question + 1));
@@ -81,7 +102,9 @@ std::string response_head(const Response& response, std::optional<std::size_t> b
   if (!response.content_type.empty()) head += "Content-Type: " + response.content_type + "\r\n";
   if (body_bytes) head += fmt::format("Content-Length: {}\r\n", *body_bytes);
   for (const auto& [name, value] : response.headers) head += name + ": " + one_line(value) + "\r\n";
-  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  // What Upgrade names belongs to this connection only (RFC 9110, 7.8).
+  const std::string_view upgrade = response.status == 426 ? "Upgrade, " : "";
+  head += fmt::format("Connection: {}{}\r\n\r\n", upgrade, keep_alive ? "keep-alive" : "close");
   return head;
 }
 

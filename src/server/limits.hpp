@@ -44,6 +44,8 @@ inline constexpr std::chrono::hours kIdempotencyLife{24};
 inline constexpr std::size_t kRingMessagesMax = 4096;
 inline constexpr std::size_t kRingBytesMax = 8 * kMiB;
 inline constexpr std::chrono::minutes kRingLife{10};
+/// The ring of a plan whose end was not seen here, since another process took it over; longer than any call is silent.
+inline constexpr std::chrono::minutes kQuietRingLife{60};
 /// Stored events that a client may replay; a longer gap is answered with a snapshot.
 inline constexpr int kReplayEventsMax = 10'000;
 /// What may wait for one client: about a minute of a busy plan.
@@ -55,8 +57,6 @@ inline constexpr std::chrono::seconds kOverflowWindow{60};
 inline constexpr std::chrono::seconds kSilentWriteMax{30};
 /// Text of a call in progress that a snapshot carries.
 inline constexpr std::size_t kSnapshotTextBytesMax = 64 * kKiB;
-/// Deltas of one call are gathered for so long.
-inline constexpr std::chrono::milliseconds kDeltaGather{50};
 /// What a client of the socket may send, and how many malformed messages it may send before it is closed.
 inline constexpr std::size_t kClientMessageBytesMax = 4 * kKiB;
 inline constexpr int kMalformedMax = 10;
@@ -66,7 +66,10 @@ inline constexpr std::chrono::seconds kPing{20};
 inline constexpr std::chrono::seconds kPongWait{60};
 inline constexpr std::chrono::seconds kComment{15};
 
-/// From a request to stop until the process ends whatever is still open.
+/// From a request to stop until the process ends whatever is still open, and how long that may take to end then.
 inline constexpr std::chrono::seconds kShutdownGrace{20};
+inline constexpr std::chrono::seconds kAbortWait{2};
+/// A client that does not answer a socket's close for so long is dropped when the server stops.
+inline constexpr std::chrono::milliseconds kCloseAnswerWait{500};
 
 }  // namespace planexe::server::limits

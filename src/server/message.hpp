@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,8 +27,10 @@ struct Request {
   json::value json;                                               ///< the parsed body; {} for an empty optional one, null without
   std::map<std::string, std::string, std::less<>> parameters;     ///< of the path, decoded
   const Operation* operation = nullptr;
+  std::string route;                                              ///< path template of the contract, whatever the method; "" for other paths
   std::string client;                                             ///< address of the client, behind a trusted proxy the forwarded one
   bool secure = false;                                            ///< the outer scheme is https
+  bool chunks = true;                                             ///< an answer may come in chunks: not so with HTTP/1.0
   std::string identity;                                           ///< name of the token; "" without authentication
   std::string id;                                                 ///< for logs and the header X-Request-Id
   std::optional<store::PlanRow> plan;                             ///< of paths below /api/plans/{id}
@@ -44,11 +47,21 @@ struct Request {
   [[nodiscard]] const std::string& parameter(std::string_view name) const;
 };
 
+/// A body that is made while it is sent.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  /// The next bytes; none at the end. An error breaks the answer off. For the pool, one call at a time.
+  virtual Result<std::string> next() = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type;  ///< "" without a body
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  /// What follows `body`. Not for tagged bodies and ranges.
+  std::shared_ptr<BodySource> more;
   /// A strong ETag of the body is added, `Cache-Control: private, no-cache`, and If-None-Match is answered with 304.
   bool tagged = false;
   /// A byte range of the body may be asked for.

@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -60,6 +62,12 @@ Family<prom::Histogram>& histogram(prom::Registry& registry, const char* name, c
   return prom::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
+/// Clients invent methods.
+std::string_view known_method(std::string_view method) {
+  constexpr std::array<std::string_view, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  return std::ranges::find(kMethods, method) == kMethods.end() ? "other" : method;
+}
+
 double positive(std::int64_t value) { return value > 0 ? static_cast<double>(value) : 0.0; }
 double positive(Metrics::Seconds time) { return std::max(0.0, time.count()); }
 
@@ -67,7 +75,7 @@ double positive(Metrics::Seconds time) { return std::max(0.0, time.count()); }
 
 struct Metrics::Families {
   prom::Registry registry;
-  BoundedLabel route{kRoutesMax}, method{kWordsMax}, rate_class{kWordsMax}, kind{kWordsMax}, state{kWordsMax},
+  BoundedLabel route{kRoutesMax}, rate_class{kWordsMax}, kind{kWordsMax}, state{kWordsMax},
       task{kNamesMax}, provider{kWordsMax}, model{kNamesMax}, reason{kWordsMax}, operation{kWordsMax};
   std::atomic<std::int64_t> running{0}, waiting{0};
 
@@ -122,7 +130,7 @@ Metrics::~Metrics() = default;
 void Metrics::request_finished(std::string_view route, std::string_view method, int status, Seconds time) {
   auto& all = *families_;
   const prom::Labels labels{{"route", all.route(route)},
-                            {"method", all.method(method)},
+                            {"method", std::string(known_method(method))},
                             {"status", std::to_string(std::clamp(status, 0, 999))}};
   all.requests.Add(labels).Increment();
   all.request_time.Add(labels, kRequestSeconds).Observe(positive(time));

@@ -29,13 +29,14 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  /// `route`: path template of the contract, "static" for files of the UI, "none" for what matches nothing.
+  /// `route`: path template of the contract, "static" for files of the UI, "none" for what matches nothing. A method that
+  /// the contract does not know is "other".
   void request_finished(std::string_view route, std::string_view method, int status, Seconds time);
   /// A request that its rate limit refused.
   void request_limited(std::string_view rate_class);
   void connections(std::int64_t open);
 
-  /// `kind`: socket, events, turn, analysis.
+  /// `kind`: socket, events, turn, analysis. See OpenStream.
   void stream_opened(std::string_view kind);
   void stream_closed(std::string_view kind);
   void messages_dropped(std::string_view kind, std::int64_t count);
@@ -73,6 +74,19 @@ class Metrics {
  private:
   struct Families;
   std::unique_ptr<Families> families_;
+};
+
+/// Counts a stream as open while it lives.
+class OpenStream {
+ public:
+  OpenStream(Metrics& metrics, std::string_view kind) : metrics_(metrics), kind_(kind) { metrics_.stream_opened(kind_); }
+  ~OpenStream() { metrics_.stream_closed(kind_); }
+  OpenStream(const OpenStream&) = delete;
+  OpenStream& operator=(const OpenStream&) = delete;
+
+ private:
+  Metrics& metrics_;
+  std::string_view kind_;  ///< a literal
 };
 
 }  // namespace planexe::server

@@ -2,6 +2,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
 #include "base/hash.hpp"
 #include "base/ids.hpp"
@@ -21,8 +22,14 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds kCancelWait{2000};
+constexpr std::chrono::milliseconds kCancelLook{100};
 constexpr std::chrono::milliseconds kDeleteWait{10000};
 constexpr std::chrono::milliseconds kRetryWait{10000};
+
+asio::awaitable<void> pause(const Services& services, std::chrono::milliseconds time) {
+  asio::steady_timer timer(services.loop, time);
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
 
 std::string location_of(const std::string& plan_id) { return "/api/plans/" + plan_id; }
 
@@ -48,21 +55,20 @@ struct Created {
 
 /// Runs on the pool: one transaction makes the plan and remembers the reply.
 Result<Created> create_now(const Services& services, const engine::CreateRequest& request, const std::string& plan_id,
-                           const IdempotentRequest& repeat, TimePoint now) {
+                           const IdempotentRequest& repeat, std::optional<int> queue_position, TimePoint now) {
   auto& store = *services.store;
-  if (!request.conversation_id.empty()) {
-    PLANEXE_TRY_ASSIGN(const auto conversation, store.conversation(request.conversation_id));
-    if (!conversation) return fail(ErrorCode::ValidationFailed, "conversation_id: No conversation has this id.");
-  }
-  if (auto stored = find_reply(store, repeat, now); !stored || *stored) {
-    if (!stored) return std::unexpected(stored.error());
-    return Created{(*stored)->plan_id, (*stored)->reply, true};
-  }
   auto transaction = engine::make_plan(request, services.engine->recipe(), services.engine->packed_recipe(), plan_id, now);
-  Created created{plan_id, to_json(new_plan_response(transaction)), false};
+  Created created{plan_id, to_json(new_plan_response(transaction, queue_position)), false};
+  // An unknown conversation takes the whole plan back.
+  if (!request.conversation_id.empty()) transaction.writes.push_back(store::SetConversation{request.conversation_id, plan_id, std::nullopt});
   if (auto row = idempotency_row(repeat, plan_id, created.reply, now)) transaction.writes.push_back(store::PutIdempotencyKey{std::move(*row)});
   auto result = store.commit(std::move(transaction));
   if (result.ok()) return created;
+  if (result.error && result.error->code == ErrorCode::IdempotencyKeyReused) {
+    // Another process was faster with this key; its body decides.
+    PLANEXE_TRY_ASSIGN(auto first, find_reply(store, repeat, now));
+    if (first) return Created{first->plan_id, std::move(first->reply), true};
+  }
   if (result.error) return std::unexpected(std::move(*result.error));
   return fail(ErrorCode::DatabaseUnavailable, "The plan could not be stored; try again.");
 }
@@ -86,13 +92,22 @@ asio::awaitable<Response> create_plan(const Services& services, IdempotencyGate&
   }
   const IdempotencyGate::Pass pass(gate, repeat);
   if (!pass.granted()) co_return error_response(Error(ErrorCode::IdempotencyInProgress, "The first request with this key is still in work."), request.id);
+  const auto now = services.clock->now();
+  // What was made once is told again, also when nothing new could be made now.
+  auto first = co_await on_pool(services, [&] { return find_reply(*services.store, repeat, now); });
+  if (!first) co_return error_response(first.error(), request.id);
+  if (*first) co_return created_response({(*first)->plan_id, std::move((*first)->reply), true});
   auto create = plan_request_of(services, request);
   if (!create.errors.empty()) co_return field_errors_response(create.errors, request.id);
   if (auto usable = check_model_choice(services, create.request.model); !usable) co_return error_response(usable.error(), request.id);
   if (services.plans->full()) co_return error_response(Error(ErrorCode::QueueFull, "Too many plans are waiting; try again later."), request.id);
   const auto plan_id = new_plan_id(*services.random);
-  const auto now = services.clock->now();
-  auto created = co_await on_pool(services, [&] { return create_now(services, create.request, plan_id, repeat, now); });
+  const auto place = services.plans->next_position();
+  std::optional<PlanService::Seat> seat(*services.plans);
+  auto created = co_await on_pool(services, [&] { return create_now(services, create.request, plan_id, repeat, place, now); });
+  seat.reset();
+  if (!created && created.error().code == ErrorCode::ConversationNotFound)
+    co_return field_errors_response({{"value_error", {"body", "conversation_id"}, "No conversation has this id.", {}}}, request.id);
   if (!created) co_return error_response(created.error(), request.id);
   if (!created->replayed) services.plans->enqueue(created->plan_id);
   co_return created_response(*created);
@@ -100,35 +115,61 @@ asio::awaitable<Response> create_plan(const Services& services, IdempotencyGate&
 
 // ---- list and read -------------------------------------------------------------------------------------------------
 
-Response list_plans(const Services& services, const Request& request) {
+struct PlanList {
+  json::array plans;
+  std::string next_cursor;
+};
+
+/// Runs on the pool.
+Result<PlanList> read_list(const Services& services, const Request& request) {
   store::PlanQuery query;
   query.statuses = request.query_values("status");
   query.text = std::string(request.query_value("q").value_or(""));
   query.ascending = request.query_value("sort").value_or("") == "created_asc";
   query.limit = static_cast<int>(request.query_int("limit", query.limit));
   query.cursor = std::string(request.query_value("cursor").value_or(""));
-  auto page = services.store->plans(query);
-  if (!page) return error_response(page.error(), request.id);
-  auto plans = plan_responses(*services.store, page->plans);
-  if (!plans) return error_response(plans.error(), request.id);
-  auto response = json_response(*plans);
-  if (!page->next_cursor.empty()) response.with("X-Next-Cursor", page->next_cursor);
-  return response;
+  PLANEXE_TRY_ASSIGN(auto page, services.store->plans(query));
+  PLANEXE_TRY_ASSIGN(auto plans, plan_responses(*services.store, page.plans));
+  return PlanList{std::move(plans), std::move(page.next_cursor)};
+}
+
+asio::awaitable<Response> list_plans(const Services& services, Request& request) {
+  auto list = co_await on_pool(services, [&] { return read_list(services, request); });
+  if (!list) co_return error_response(list.error(), request.id);
+  const auto positions = services.plans->positions();
+  for (auto& plan : list->plans)
+    if (const auto it = positions.find(get_string(plan, "plan_id").value_or("")); it != positions.end())
+      plan.get_object()["queue_position"] = it->second;
+  auto response = json_response(list->plans);
+  if (!list->next_cursor.empty()) response.with("X-Next-Cursor", list->next_cursor);
+  co_return response;
 }
 
 // ---- control -------------------------------------------------------------------------------------------------------
 
 asio::awaitable<Response> cancel_plan(const Services& services, Request& request) {
   const auto plan_id = request.plan->plan_id;
-  const bool ran = services.plans->running(plan_id);
+  // A run that broke off and waits to go on has to be ended as well.
+  if (request.plan->status == "running") services.plans->take_up(plan_id);
   auto cancelled = services.engine->cancel(plan_id);
   if (!cancelled) co_return error_response(cancelled.error(), request.id);
-  if (!ran) services.plans->forget(plan_id);
+  if (cancelled->status == "cancelled") services.plans->forget(plan_id);
+  const auto until = services.clock->steady() + kCancelWait;
   co_await services.plans->wait_until_idle(plan_id, kCancelWait);
-  auto response = co_await plan_now(services, request, plan_id);
-  const auto shown = parse_json(response.body);
-  if (response.status == 200 && shown && get_string(*shown, "status") != "cancelled") response.status = 202;
-  co_return response;
+  for (;;) {
+    auto response = co_await plan_now(services, request, plan_id);
+    const auto shown = parse_json(response.body);
+    const auto status = shown ? get_string(*shown, "status").value_or("") : "";
+    if (response.status != 200 || status == "cancelled") co_return response;
+    if (status == "completed" || status == "failed")
+      co_return error_response(Error(ErrorCode::PlanNotCancellable, fmt::format("The plan was {} before it could be cancelled.", status)), request.id);
+    if (services.clock->steady() >= until) {
+      response.status = 202;
+      co_return response;
+    }
+    // Another process runs the plan: it sees the wish in the database, and so does this one its answer.
+    co_await pause(services, kCancelLook);
+  }
 }
 
 /// What resume and retry may change about the plan. Null and absent: as it was.
@@ -199,12 +240,11 @@ asio::awaitable<Response> retry_task(const Services& services, Request& request)
 
 asio::awaitable<Response> delete_plan(const Services& services, Request& request) {
   const auto plan_id = request.plan->plan_id;
-  if (services.plans->running(plan_id)) {
-    // A run that does not end in time loses its lease below; whatever it still writes is refused.
-    if (auto cancelled = services.engine->cancel(plan_id); cancelled) co_await services.plans->wait_until_idle(plan_id, kDeleteWait);
-  }
   services.plans->forget(plan_id);
+  // A run of this process ends with it and tells nothing more: who watches hears of the deletion, not of a cancel. Whatever
+  // it or a run of another process still writes is refused.
   if (auto removed = services.engine->remove(plan_id); !removed) co_return error_response(removed.error(), request.id);
+  co_await services.plans->wait_until_idle(plan_id, kDeleteWait);
   services.hub->deleted(plan_id);
   co_return json_response(json::object{{"message", "The plan was deleted."}, {"plan_id", plan_id}});
 }
@@ -220,7 +260,7 @@ Response stream_status(const Services& services, const Request& request) {
 void add_plan_handlers(Handlers& handlers, const Services& services) {
   auto gate = std::make_shared<IdempotencyGate>();
   handlers.add("createPlan", [&services, gate](Request& request) { return create_plan(services, *gate, request); });
-  handlers.add_read("listPlans", [&services](const Request& request) { return list_plans(services, request); });
+  handlers.add("listPlans", [&services](Request& request) { return list_plans(services, request); });
   handlers.add("getPlan", [&services](Request& request) { return plan_now(services, request, request.plan->plan_id); });
   handlers.add("deletePlan", [&services](Request& request) { return delete_plan(services, request); });
   handlers.add("cancelPlan", [&services](Request& request) { return cancel_plan(services, request); });

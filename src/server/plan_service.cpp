@@ -30,17 +30,23 @@ void PlanService::stop() {
 
 void PlanService::enqueue(const std::string& plan_id) {
   if (stopping_ || !known_.insert(plan_id).second) return;
-  waiting_.push_back(plan_id);
+  wait_for_turn(plan_id);
   start_next();
+}
+
+void PlanService::wait_for_turn(const std::string& plan_id) {
+  waiting_.push_back(plan_id);
+  since_.insert_or_assign(plan_id, services_.clock->steady());
 }
 
 void PlanService::forget(const std::string& plan_id) {
   if (running_.contains(plan_id)) return;
   if (known_.erase(plan_id) > 0) std::erase(waiting_, plan_id);
+  since_.erase(plan_id);
   tell_metrics();
 }
 
-bool PlanService::full() const { return waiting_.size() >= static_cast<std::size_t>(services_.settings->max_queued); }
+bool PlanService::full() const { return next_position().value_or(0) > services_.settings->max_queued; }
 
 std::optional<int> PlanService::position(const std::string& plan_id) const {
   const auto it = std::ranges::find(waiting_, plan_id);
@@ -48,8 +54,30 @@ std::optional<int> PlanService::position(const std::string& plan_id) const {
   return static_cast<int>(it - waiting_.begin()) + 1;
 }
 
+std::map<std::string, int, std::less<>> PlanService::positions() const {
+  std::map<std::string, int, std::less<>> places;
+  int place = 0;
+  for (const auto& plan_id : waiting_) places.emplace(plan_id, ++place);
+  return places;
+}
+
+std::optional<int> PlanService::next_position() const {
+  const auto ahead = running_.size() + waiting_.size() + being_stored_;
+  const auto most = static_cast<std::size_t>(services_.settings->max_concurrent_plans);
+  if (ahead < most) return std::nullopt;
+  return static_cast<int>(ahead - most) + 1;
+}
+
+bool PlanService::may_start() const { return running_.size() < static_cast<std::size_t>(services_.settings->max_concurrent_plans); }
+
+void PlanService::take_up(const std::string& plan_id) {
+  if (stopping_ || std::erase(waiting_, plan_id) == 0) return;
+  start_one(plan_id);
+  tell_metrics();
+}
+
 void PlanService::start_next() {
-  while (!stopping_ && !waiting_.empty() && running_.size() < static_cast<std::size_t>(services_.settings->max_concurrent_plans)) {
+  while (!stopping_ && !waiting_.empty() && may_start()) {
     const auto plan_id = waiting_.front();
     waiting_.pop_front();
     start_one(plan_id);
@@ -58,14 +86,17 @@ void PlanService::start_next() {
 }
 
 void PlanService::start_one(const std::string& plan_id) {
+  const auto since = since_.extract(plan_id);
   auto started = services_.engine->run(plan_id);
   if (started) {
     running_.insert(plan_id);
+    if (!since.empty()) services_.metrics->plan_started(services_.clock->steady() - since.mapped());
     return;
   }
   known_.erase(plan_id);
   // Another process has it, or it was cancelled or deleted meanwhile: nothing is wrong with that.
-  const bool ordinary = started.error().code == ErrorCode::Locked || started.error().code == ErrorCode::PlanNotFound;
+  const auto code = started.error().code;
+  const bool ordinary = code == ErrorCode::Locked || code == ErrorCode::PlanNotFound || code == ErrorCode::PlanNotResumable;
   if (!ordinary) log_error("a plan could not be started", {{"plan_id", plan_id}, {"error", to_string(started.error())}});
 }
 
@@ -105,8 +136,8 @@ void PlanService::look_for_more() {
 }
 
 void PlanService::took(std::vector<std::string> plans) {
-  for (auto& plan_id : plans)
-    if (!stopping_ && known_.insert(plan_id).second) waiting_.push_back(std::move(plan_id));
+  for (const auto& plan_id : plans)
+    if (!stopping_ && known_.insert(plan_id).second) wait_for_turn(plan_id);
   start_next();
 }
 

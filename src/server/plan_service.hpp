@@ -27,6 +27,8 @@ class PlanService {
   void enqueue(const std::string& plan_id);
   /// A plan that does not wait any more: cancelled or deleted.
   void forget(const std::string& plan_id);
+  /// Starts a plan that waits although it was begun, before its turn: so that it can be ended.
+  void take_up(const std::string& plan_id);
   /// The engine's word that a run is over.
   void ended(const std::string& plan_id, const engine::RunEnded& end);
 
@@ -35,6 +37,21 @@ class PlanService {
   [[nodiscard]] bool full() const;
   /// Place in the queue from 1; nothing for a plan that does not wait.
   [[nodiscard]] std::optional<int> position(const std::string& plan_id) const;
+  /// The places of all plans that wait.
+  [[nodiscard]] std::map<std::string, int, std::less<>> positions() const;
+  /// The place that a new plan would get now; nothing when it would start at once.
+  [[nodiscard]] std::optional<int> next_position() const;
+  /// Keeps a place for a plan that is being stored, so that many at once do not overfill the queue.
+  class Seat {
+   public:
+    explicit Seat(PlanService& plans) : plans_(plans) { ++plans_.being_stored_; }
+    ~Seat() { --plans_.being_stored_; }
+    Seat(const Seat&) = delete;
+    Seat& operator=(const Seat&) = delete;
+
+   private:
+    PlanService& plans_;
+  };
   [[nodiscard]] bool running(const std::string& plan_id) const { return running_.contains(plan_id); }
 
   /// Waits until the plan does not run in this process; false when it still does at the end of that time.
@@ -42,15 +59,19 @@ class PlanService {
 
  private:
   void start_next();
+  [[nodiscard]] bool may_start() const;
   void start_one(const std::string& plan_id);
   void look_for_more();
   void took(std::vector<std::string> plans);
+  void wait_for_turn(const std::string& plan_id);
   void tell_metrics() const;
 
   const Services& services_;
   std::deque<std::string> waiting_;
+  std::map<std::string, std::chrono::steady_clock::time_point> since_;  ///< when those that wait began to
   std::set<std::string> known_;  ///< waiting or running
   std::set<std::string> running_;
+  std::size_t being_stored_ = 0;  ///< new plans that are not in the queue yet
   std::map<std::string, std::vector<std::shared_ptr<boost::asio::steady_timer>>> waiters_;
   boost::asio::steady_timer timer_;
   bool stopping_ = false;

@@ -82,7 +82,7 @@ Result<json::object> plan_response(store::Store& store, const store::PlanRow& pl
   return plan_object(plan, found == sums.end() ? store::PlanSums{} : found->second, queue_position);
 }
 
-json::object new_plan_response(const store::Transaction& transaction) {
+json::object new_plan_response(const store::Transaction& transaction, std::optional<int> queue_position) {
   store::PlanSums sums;
   store::PlanRow plan;
   for (const auto& write : transaction.writes) {
@@ -93,7 +93,7 @@ json::object new_plan_response(const store::Transaction& transaction) {
     if (const auto* events = std::get_if<store::AppendEvents>(&write))
       for (const auto& event : events->events) sums.last_seq = std::max(sums.last_seq, event.seq);
   }
-  return plan_object(plan, sums, std::nullopt);
+  return plan_object(plan, sums, queue_position);
 }
 
 Result<json::array> plan_responses(store::Store& store, const std::vector<store::PlanRow>& plans) {

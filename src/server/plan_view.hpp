@@ -11,7 +11,7 @@ namespace planexe::server {
 Result<json::object> plan_response(store::Store& store, const store::PlanRow& plan, std::optional<int> queue_position = std::nullopt);
 
 /// The same for a plan that `transaction` is about to create.
-json::object new_plan_response(const store::Transaction& transaction);
+json::object new_plan_response(const store::Transaction& transaction, std::optional<int> queue_position = std::nullopt);
 
 /// Several plans, in the order given.
 Result<json::array> plan_responses(store::Store& store, const std::vector<store::PlanRow>& plans);

@@ -149,7 +149,9 @@ void SchemaCheck::check_any(const json::array& choices, json::value& value, cons
     const bool own_type = std::ranges::any_of(types, [&](const auto& type) { return is_type(value, type); });
     if (!best || own_type) best = std::move(found);
   }
-  if (best) errors.insert(errors.end(), best->begin(), best->end());
+  if (!best) return;
+  for (auto& error : *best)
+    if (errors.size() < kErrorsMax) errors.push_back(std::move(error));
 }
 
 void SchemaCheck::check_string(const json::object& schema, const json::string& text, const json::array& loc,

@@ -9,12 +9,15 @@
 
 #include "base/log.hpp"
 #include "server/contract.hpp"
+#include "server/conversation/analysis_service.hpp"
+#include "server/conversation/conversation_service.hpp"
 #include "server/event_metrics.hpp"
 #include "server/http_connection.hpp"
 #include "server/limits.hpp"
 #include "server/metrics.hpp"
 #include "server/plan_service.hpp"
 #include "server/progress/hub.hpp"
+#include "server/progress/plan_watch.hpp"
 #include "server/progress/socket.hpp"
 #include "server/stream_count.hpp"
 
@@ -30,11 +33,11 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 struct Server::State : std::enable_shared_from_this<Server::State> {
   State(Services& given, StaticFiles ui)
       : services(complete(given, *this)),
-        files(std::move(ui)),
         handlers(services),
         access(*services.settings),
+        files(std::move(ui)),
         dispatcher(services, handlers, access, limiter, files),
-        sockets(services, dispatcher),
+        sockets(services),
         host{services, dispatcher,
              [this](boost::beast::tcp_stream stream, Request request, UpgradeRequest upgrade) {
                return sockets.open(std::move(stream), std::move(request), std::move(upgrade));
@@ -49,13 +52,12 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     add_file_handlers(handlers, services);
     add_report_handlers(handlers, services);
     add_progress_handlers(handlers, services);
-    add_conversation_handlers(handlers, services);
-    add_analysis_handlers(handlers, services);
+    conversations = add_conversation_handlers(handlers, services);
+    analyses = add_analysis_handlers(handlers, services);
   }
 
   static Services& complete(Services& services, State& state) {
-    services.metrics = &state.metrics;
-    services.hub = (state.hub = std::make_unique<ProgressHub>(services.loop, *services.clock)).get();
+    services.hub = (state.hub = std::make_unique<ProgressHub>(*services.clock)).get();
     services.streams = (state.streams = std::make_unique<StreamCount>(services.settings->max_streams)).get();
     services.plans = (state.plans = std::make_unique<PlanService>(services)).get();
     return services;
@@ -64,24 +66,28 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   asio::awaitable<void> accept();
   void look_after();
   void finish();
+  [[nodiscard]] bool quiet() const;
 
-  Metrics metrics;
-  EventMetrics event_metrics{metrics};
   std::unique_ptr<ProgressHub> hub;
   std::unique_ptr<StreamCount> streams;
   std::unique_ptr<PlanService> plans;
+  std::shared_ptr<ConversationService> conversations;
+  std::shared_ptr<AnalysisService> analyses;
   Services& services;
+  EventMetrics event_metrics{*services.metrics};
   Handlers handlers;
   Access access;
   RateLimiter limiter{services.settings->rate_limits};
   StaticFiles files;
   Dispatcher dispatcher;
   ProgressSockets sockets;
+  PlanWatch plan_watch{services};
   ConnectionHost host;
   tcp::acceptor acceptor;
   asio::steady_timer watch;
-  std::chrono::steady_clock::time_point stop_by{};
-  std::function<void()> stopped;
+  std::chrono::steady_clock::time_point drop_sockets_at{}, stop_by{};
+  bool aborted = false;
+  std::function<void(bool over)> stopped;
 };
 
 asio::awaitable<void> Server::State::accept() {
@@ -110,19 +116,28 @@ void Server::State::look_after() {
   watch.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error) return;
     self->sockets.look_after();
-    self->metrics.connections(static_cast<std::int64_t>(self->host.open.size() + self->sockets.count()));
+    self->hub->forget_old();
+    if (!self->host.stopping) self->plan_watch.look();
+    self->services.metrics->connections(static_cast<std::int64_t>(self->host.open.size() + self->sockets.count()));
     if (self->host.stopping) return self->finish();
     self->look_after();
   });
 }
 
+bool Server::State::quiet() const {
+  return host.open.empty() && sockets.count() == 0 && services.engine->running() == 0 && conversations->running() == 0 && analyses->running() == 0;
+}
+
 /// Once everything is closed and handed back, or the time for it is over.
 void Server::State::finish() {
-  const bool over = services.clock->steady() >= stop_by;
-  const bool quiet = host.open.empty() && sockets.count() == 0 && services.engine->running() == 0;
-  if (!quiet && !over) return look_after();
-  for (auto* connection : std::set<HttpConnection*>(host.open)) connection->abort();
-  if (auto done = std::exchange(stopped, nullptr)) done();
+  const auto now = services.clock->steady();
+  if (!quiet() && now >= drop_sockets_at) sockets.abort();
+  if (!quiet() && now >= stop_by && !std::exchange(aborted, true)) {
+    for (auto* connection : std::set<HttpConnection*>(host.open)) connection->abort();
+    stop_by = now + limits::kAbortWait;
+  }
+  if (!quiet() && now < stop_by) return look_after();
+  if (auto done = std::exchange(stopped, nullptr)) done(quiet());
 }
 
 Server::Server(Services& services, StaticFiles files) : state_(std::make_shared<State>(services, std::move(files))) {
@@ -173,14 +188,18 @@ std::string Server::url() const {
   return fmt::format("http://{}:{}", any ? "127.0.0.1" : v6 ? "[" + bind + "]" : bind, port());
 }
 
-void Server::stop(std::function<void()> done) {
+void Server::stop(std::function<void(bool over)> done) {
   if (state_->host.stopping) return;
   state_->host.stopping = true;
   state_->stopped = std::move(done);
-  state_->stop_by = state_->services.clock->steady() + limits::kShutdownGrace;
+  const auto now = state_->services.clock->steady();
+  state_->stop_by = now + limits::kShutdownGrace;
+  state_->drop_sockets_at = now + limits::kCloseAnswerWait;
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);
   state_->plans->stop();
+  state_->conversations->stop();
+  state_->analyses->stop();
   state_->sockets.stop();
   for (auto* connection : std::set<HttpConnection*>(state_->host.open)) connection->stop();
   state_->watch.cancel();

@@ -12,7 +12,7 @@ namespace planexe::server {
 /// The HTTP server: listener, handlers, progress streams. Everything happens on the thread that runs the loop.
 class Server {
  public:
-  /// `services` must be complete but for hub, streams, metrics and plans, which the server makes and sets.
+  /// `services` must be complete but for hub, streams and plans, which the server makes and sets.
   Server(Services& services, StaticFiles files);
   ~Server();
 
@@ -22,8 +22,9 @@ class Server {
   [[nodiscard]] std::string url() const;
 
   /// Ends in order: nothing new is taken, streams are closed with "going away", answers under way are finished, runs hand their
-  /// leases back. `done` is called when all is over, at the latest after limits::kShutdownGrace.
-  void stop(std::function<void()> done);
+  /// leases back. `done` is called when all is over, at the latest a little after limits::kShutdownGrace; with false when
+  /// something still runs then, and the server must not be destroyed.
+  void stop(std::function<void(bool over)> done);
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #include "server/access.hpp"
 #include "server/contract.hpp"
 #include "server/docs_page.hpp"
+#include "server/event_metrics.hpp"
 #include "server/handlers.hpp"
 #include "server/health_probe.hpp"
 #include "server/metrics.hpp"
@@ -28,15 +29,29 @@ Response ping(const Services& services) {
 }
 
 Response list_models(const Services& services, const Request& request) {
-  static const auto kPrices = llm::PriceTable::embedded();
   const auto capability = request.query_value("capability").value_or("text");
   json::array models;
   for (const auto& model : services.catalogue->models) {
     if (!has_capability(model, capability)) continue;
-    const auto price = llm::price_of(model, kPrices, services.clock->now());
+    const auto price = llm::price_of(model, *services.prices, services.clock->now());
     models.emplace_back(model_view(model, price, services.why_unavailable(model)));
   }
   return json_response(models);
+}
+
+/// States that are read when somebody looks; the others are counted as they happen.
+boost::asio::awaitable<Response> show_metrics(const Services& services) {
+  auto& metrics = *services.metrics;
+  ModelMetrics::observe(metrics, *services.client);
+  co_return co_await on_pool(services, [&services, &metrics] {
+    // Without an answer the last figures stay; planexe_database_up tells why.
+    if (const auto counts = services.store->plan_counts())
+      for (const std::string state : {"pending", "running", "completed", "failed", "cancelled"}) {
+        const auto found = counts->find(state);
+        metrics.set_plans(state, found == counts->end() ? 0 : found->second);
+      }
+    return text_response("text/plain; version=0.0.4; charset=utf-8", metrics.text());
+  });
 }
 
 /// The example prompts that are packed into the program, in the form of the contract.
@@ -127,9 +142,7 @@ void add_service_handlers(Handlers& handlers, const Services& services) {
   handlers.add("getHealth",
                at_once([probe](const Request& request) { return health_response(probe->facts(), request.id); }));
   handlers.add("ping", at_once([&services](const Request&) { return ping(services); }));
-  handlers.add_read("getMetrics", [&services](const Request&) {
-    return text_response("text/plain; version=0.0.4; charset=utf-8", services.metrics->text());
-  });
+  handlers.add("getMetrics", [&services](Request&) { return show_metrics(services); });
   handlers.add_read("listModels", [&services](const Request& request) { return list_models(services, request); });
   handlers.add("getConfig", at_once([&services](const Request&) { return config(services); }));
   handlers.add("login", at_once([&services](const Request& request) { return login(services, request); }));

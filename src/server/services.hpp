@@ -42,10 +42,11 @@ struct Services {
   const ServerSettings* settings = nullptr;
   bool exclusive = false;    ///< no other process can run plans of this store: what is marked as running and is not ours was interrupted
   const Contract* contract = nullptr;
+  const llm::PriceTable* prices = nullptr;   ///< what model calls are priced by; any thread
+  Metrics* metrics = nullptr;                ///< any thread
   PlanService* plans = nullptr;
   ProgressHub* hub = nullptr;
   StreamCount* streams = nullptr;
-  Metrics* metrics = nullptr;
 };
 
 /// Runs `work` on the pool and goes on on the loop's thread with its result.

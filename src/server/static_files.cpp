@@ -144,7 +144,7 @@ const StaticFiles::File* StaticFiles::find(const std::string& path) const {
 Response StaticFiles::answer(const Request& request) const {
   if (request.method != "GET" && request.method != "HEAD") {
     return error_response(Error(ErrorCode::MethodNotAllowed, "Files can only be read."), request.id)
-        .with("Allow", "GET, HEAD");
+        .with("Allow", "GET, HEAD, OPTIONS");
   }
   const auto decoded = percent_decoded(request.path, false);
   if (!decoded || !decoded->starts_with('/')) return not_found(request);

@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "engine/requests.hpp"
 #include "server/handlers.hpp"
 #include "server/interaction_view.hpp"
 #include "server/limits.hpp"
@@ -17,16 +18,29 @@ Result<Response> list_tasks(const Request& request, const Services& services, Pl
   return view::tagged_json(task_list(*request.plan, board, *recipes.of(*request.plan)));
 }
 
-Result<Response> list_interactions(const Request& request, const Services& services, PlanRecipes& recipes) {
+/// The key under which calls of the task are recorded. Plans of older servers may have them under its older name.
+Result<std::string> recorded_key(const Request& request, const Services& services, const recipe::Recipe& recipe) {
+  const std::string given(request.query_value("task_key").value_or(""));
+  auto key = engine::canonical_task_key(recipe, given).value_or(given);
+  if (key == given) return given;
   store::InteractionQuery query;
   query.plan_id = request.plan->plan_id;
-  query.task_key = request.query_value("task_key").value_or("");
+  query.task_key = key;
+  query.limit = 1;
+  PLANEXE_TRY_ASSIGN(const auto page, services.store->interaction_previews(query, 1));
+  return page.rows.empty() ? given : key;
+}
+
+Result<Response> list_interactions(const Request& request, const Services& services, PlanRecipes& recipes) {
+  const auto recipe = recipes.of(*request.plan);
+  store::InteractionQuery query;
+  query.plan_id = request.plan->plan_id;
+  PLANEXE_TRY_ASSIGN(query.task_key, recorded_key(request, services, *recipe));
   query.status = request.query_value("status").value_or("");
   query.limit = static_cast<int>(request.query_int("limit", kInteractionsDefault));
   query.cursor = request.query_value("cursor").value_or("");
   PLANEXE_TRY_ASSIGN(const auto page,
                      services.store->interaction_previews(query, static_cast<int>(limits::kPreviewCharsMax)));
-  const auto recipe = recipes.of(*request.plan);
   json::array entries;
   for (const auto& call : page.rows) entries.push_back(interaction_entry(call, *recipe));
   auto response = view::tagged_json(json::object{{"plan_id", request.plan->plan_id},

@@ -39,6 +39,11 @@ Result<std::int64_t> last_event_seq(sql::Connection& db, const std::string& plan
   return sql::number(db, "SELECT MAX(seq) FROM plan_events WHERE plan_id = ?", {plan_id});
 }
 
+Result<std::int64_t> count_events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int most) {
+  return sql::number(db, "SELECT COUNT(*) FROM (SELECT 1 FROM plan_events WHERE plan_id = ? AND seq > ? LIMIT ?)",
+                     {plan_id, after, std::max(most, 0)});
+}
+
 Result<std::vector<EventRow>> events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit) {
   auto rows = db.query(
       fmt::format("SELECT {} FROM plan_events WHERE plan_id = ? AND seq > ? ORDER BY seq LIMIT ?", kEventColumns),

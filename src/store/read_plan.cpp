@@ -87,6 +87,17 @@ Result<PlanPage> plans(sql::Connection& db, const PlanQuery& query) {
   return page;
 }
 
+Result<std::map<std::string, std::int64_t>> plan_counts(sql::Connection& db) {
+  auto rows = db.query("SELECT status, count(*) FROM plans GROUP BY status");
+  std::map<std::string, std::int64_t> counts;
+  while (rows.next()) {
+    auto status = rows.string();
+    counts[std::move(status)] = rows.integer();
+  }
+  PLANEXE_TRY(rows.status());
+  return counts;
+}
+
 Result<std::vector<std::string>> runnable_plans(sql::Connection& db, int limit, bool ignore_leases) {
   PLANEXE_TRY_ASSIGN(const TimePoint now, db.now());
   auto rows = db.query(

@@ -9,6 +9,7 @@ namespace planexe::store::reads {
 
 Result<std::optional<PlanRow>> plan(sql::Connection& db, const std::string& plan_id);
 Result<PlanPage> plans(sql::Connection& db, const PlanQuery& query);
+Result<std::map<std::string, std::int64_t>> plan_counts(sql::Connection& db);
 Result<std::vector<std::string>> runnable_plans(sql::Connection& db, int limit, bool ignore_leases);
 Result<std::vector<std::string>> cancel_requests(sql::Connection& db);
 
@@ -23,6 +24,7 @@ Result<std::vector<ContentRow>> contents(sql::Connection& db, const std::string&
 Result<std::optional<ContentRow>> content(sql::Connection& db, const std::string& plan_id, const std::string& filename,
                                           int version);
 Result<std::int64_t> last_event_seq(sql::Connection& db, const std::string& plan_id);
+Result<std::int64_t> count_events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int most);
 Result<std::vector<EventRow>> events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit);
 
 Result<std::vector<EventRow>> log_events(sql::Connection& db, const std::string& plan_id, std::int64_t after, int limit);

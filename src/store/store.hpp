@@ -33,6 +33,8 @@ struct PutBlocks { std::vector<TextBlock> blocks; };               ///< insert i
 struct PutInteraction { InteractionRow row; };                     ///< insert; its blocks must be there; a repeat of the same attempt changes nothing
 struct UpdateInteraction { InteractionRow row; };                  ///< all fields but identity and prompt; never turns a terminal status back
 struct SetResponseId { std::int64_t id = 0; std::string response_id; std::int64_t last_event_sequence = -1; };  ///< and status running
+/// Calls of conversations and analyses that began before this time and are still open: nobody waits for them any more. They become abandoned, with this message.
+struct AbandonCalls { TimePoint before{}; std::string message; };
 struct AppendEvents { std::vector<EventRow> events; };             ///< seq must be above every stored one, or repeat a stored event exactly
 struct ReserveSeq { std::int64_t up_to = 0; };                     ///< seq_reserved = max(seq_reserved, up_to)
 /// plan_metrics columns by name, upsert: plan_complexity_score, plan_completeness_score, user_rating, user_feedback, peak_memory_mb, cpu_time_seconds, wall_ms.
@@ -43,13 +45,17 @@ struct ReleaseLease {};                                            ///< with a f
 struct RequestCancel { TimePoint at{}; };                          ///< control row, needs no fence; pending plans become cancelled at once
 struct DeletePlan {};                                              ///< the plan and all its rows; unreferenced text blocks go too
 struct PutIdempotencyKey { IdempotencyRow row; };                  ///< insert; an expired one is replaced, a live one with another body is a conflict
-struct PutConversation { ConversationRow row; };                   ///< upsert by id; no plan of the transaction needed
+/// Upsert by id; no plan of the transaction needed. Plan and model of a conversation that is there stay: SetConversation changes them, so that a turn that
+/// writes the row it read long ago takes nothing back.
+struct PutConversation { ConversationRow row; };
+/// Changes the columns that are named; an unknown conversation is a conflict. While a turn runs, its model stays.
+struct SetConversation { std::string id; std::optional<std::string> plan_id, model_key; };
 struct PutTurn { TurnRow row; };                                   ///< upsert by (conversation, turn); an unknown conversation is a conflict
 struct DeleteConversation { std::string id; };                     ///< with its turns and the interactions it owns
 
 using Write = std::variant<ExpectPlan, CreatePlan, PutPlan, PutTask, PutTaskAttempt, PutItem, DeleteItems, PutContent, MarkStale, PutFileRow, PutBlocks, PutInteraction,
                            UpdateInteraction, SetResponseId, AppendEvents, ReserveSeq, PutMetrics, PutRecipe, ReleaseLease, RequestCancel, DeletePlan,
-                           PutIdempotencyKey, PutConversation, PutTurn, DeleteConversation>;
+                           PutIdempotencyKey, PutConversation, SetConversation, PutTurn, DeleteConversation, AbandonCalls>;
 
 /// One transaction of one plan. With `fencing` set it succeeds only while the plan's fencing number is that one (checked in the same transaction).
 struct Transaction {
@@ -174,6 +180,8 @@ public:
 
     virtual Result<std::optional<PlanRow>> plan(const std::string& plan_id) = 0;
     virtual Result<PlanPage> plans(const PlanQuery& query) = 0;
+    /// Plans by status; a status that none has is absent.
+    virtual Result<std::map<std::string, std::int64_t>> plan_counts() = 0;
     virtual Result<std::vector<TaskRow>> tasks(const std::string& plan_id) = 0;
     virtual Result<std::vector<ItemRow>> items(const std::string& plan_id, const std::string& task_key) = 0;
     virtual Result<RunSnapshot> snapshot(const std::string& plan_id) = 0;
@@ -182,6 +190,8 @@ public:
     virtual Result<std::vector<EventRow>> events(const std::string& plan_id, std::int64_t after, int limit) = 0;
     /// The number of the plan's last stored event; 0 when there is none.
     virtual Result<std::int64_t> last_event_seq(const std::string& plan_id) = 0;
+    /// How many stored events have a greater number; counts to `most` only.
+    virtual Result<std::int64_t> count_events(const std::string& plan_id, std::int64_t after, int most) = 0;
     virtual Result<InteractionPage> interactions(const InteractionQuery& query) = 0;
     virtual Result<std::optional<InteractionRow>> interaction(std::int64_t id) = 0;
     virtual Result<std::string> prompt_text(const InteractionRow& row) = 0;                              ///< blocks joined

@@ -26,7 +26,19 @@ Result<void> apply(const Context& context, const PutIdempotencyKey& write) {
 }
 
 Result<void> apply(const Context& context, const PutConversation& write) {
-  PLANEXE_TRY(sql::upsert(context.db, "conversations", "id", conversation_fields(write.row, context.now)));
+  PLANEXE_TRY(sql::insert(context.db, "conversations", conversation_fields(write.row, context.now),
+                          "ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, last_error = excluded.last_error, "
+                          "draft_intake = excluded.draft_intake"));
+  return {};
+}
+
+Result<void> apply(const Context& context, const SetConversation& write) {
+  PLANEXE_TRY_ASSIGN(const auto known, context.db.execute("UPDATE conversations SET plan_id = COALESCE(?, plan_id) WHERE id = ?",
+                                                          {write.plan_id, write.id}));
+  if (known == 0) return fail(ErrorCode::ConversationNotFound, fmt::format("There is no conversation {}.", write.id));
+  if (!write.model_key) return {};
+  PLANEXE_TRY(context.db.execute("UPDATE conversations SET model_key = ?, updated_at = ? WHERE id = ? AND status <> 'running'",
+                                 {*write.model_key, context.now, write.id}));
   return {};
 }
 

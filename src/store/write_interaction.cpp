@@ -148,6 +148,13 @@ Result<void> apply(const Context& context, const UpdateInteraction& write) {
   return add_to_metrics(context, plan_id, added, Calls{});
 }
 
+Result<void> apply(const Context& context, const AbandonCalls& write) {
+  PLANEXE_TRY(context.db.execute("UPDATE llm_interactions SET status = 'abandoned', completed_at = ?, usage_source = 'estimate', "
+                                 "error_message = ? WHERE plan_id IS NULL AND status IN ('pending', 'running') AND started_at < ?",
+                                 {context.now, write.message, write.before}));
+  return {};
+}
+
 Result<void> apply(const Context& context, const SetResponseId& write) {
   PLANEXE_TRY_ASSIGN(
       const auto changed,

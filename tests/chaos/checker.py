@@ -12,8 +12,8 @@ PROMPT = "Open a bicycle repair shop in Lyon, budget 80 000 EUR, opening within 
 RUN_SECONDS_MAX = 120
 
 
-def start_rehearsal(bin_dir, profile, seed):
-    child = subprocess.Popen([os.path.join(bin_dir, "planexe-rehearsal"), "--port", "0", "--profile", profile, "--seed", str(seed)],
+def start_rehearsal(bin_dir, profile, seed, *more):
+    child = subprocess.Popen([os.path.join(bin_dir, "planexe-rehearsal"), "--port", "0", "--profile", profile, "--seed", str(seed), *more],
                              stdout=subprocess.PIPE, text=True)
     line = child.stdout.readline().strip()
     if not line.startswith("listening "):
@@ -57,6 +57,24 @@ def violations(database, plan_id):
     status = db.execute("SELECT status, error_message FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
     if not status or status[0] != "completed":
         found.append("plan is %s" % (status,))
+    return found
+
+
+def lost_and_doubled(database, plans, keys):
+    """What differs from `plans` plans, each created with its own idempotency key that begins with `keys`."""
+    db = sqlite3.connect(database)
+    found = []
+    stored = db.execute("SELECT count(*) FROM plans").fetchone()[0]
+    if stored != plans:
+        found.append("%d plans were accepted, %d are stored" % (plans, stored))
+    known = db.execute("SELECT count(*), count(DISTINCT key) FROM idempotency_keys WHERE key LIKE ?", (keys + "%",)).fetchone()
+    if known != (plans, plans):
+        found.append("%d plans, but idempotency keys %s" % (plans, known))
+    for plan_id, kind in db.execute("SELECT plan_id, type FROM plan_events e WHERE seq = (SELECT max(seq) FROM plan_events m WHERE m.plan_id = e.plan_id)"):
+        if kind != "stream_end":
+            found.append("%s: the last event is %s" % (plan_id, kind))
+    for (plan_id,) in db.execute("SELECT p.plan_id FROM plans p JOIN plan_events e USING (plan_id) GROUP BY p.plan_id HAVING max(e.seq) > p.seq_reserved"):
+        found.append(plan_id + ": an event has a number that was not reserved")
     return found
 
 

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""Files, archives and documents of plans over HTTP."""
+"""Files and archives of plans over HTTP."""
+import contextlib
 import csv
 import hashlib
-import html.parser
 import io
 import json
+import os
+import pathlib
 import re
-import time
+import sqlite3
 import zipfile
 
 import server_harness
-from harness import SECTION_IDS, TASKS
 from server_contract import contract
 from server_harness import ServerCase
+from server_wire import Broken, Wire, request_bytes
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 MEDIA = {"json": "application/json", "markdown": "text/markdown", "html": "text/html", "csv": "text/csv", "txt": "text/plain", "unknown": "application/octet-stream"}
@@ -85,6 +87,40 @@ class Listed(FileCase):
             self.assertEqual(found, whole[key])
             self.api.call(operation, 422, "CURSOR_INVALID", id=self.plan_id, query={"cursor": "no cursor"})
             self.api.call(operation, 422, "VALIDATION_FAILED", id=self.plan_id, query={"limit": 0})
+
+    def test_pages_while_files_arrive(self):
+        for operation, key in (("listArtefacts", "artefacts"), ("listFiles", "files")):
+            plan_id = self.held_plan("project_plan")
+            found, cursor = [], None
+            while cursor or not found:
+                page = self.api.get(operation, id=plan_id, query={"limit": 5, **({"cursor": cursor} if cursor else {})})
+                found += page[key]
+                cursor = page["next_cursor"]
+                if len(found) == 15:
+                    reached = found[-1]["order"]
+                    self.rehearsal.reset()
+                    self.api.call("cancelPlan", 200, id=plan_id)
+                    self.api.call("resumePlan", 200, id=plan_id)
+                    self.assertEqual(self.api.wait(plan_id)["status"], "completed")
+            whole = [f["filename"] for f in self.api.get(operation, id=plan_id)[key] if f["order"] > reached]
+            self.assertEqual([f["filename"] for f in found[15:]], whole)
+            self.assertGreater(len(whole), 60)
+
+    def test_a_file_that_is_only_in_the_run_directory(self):
+        folder = self.box.run_dir / self.plan_id
+        (folder / "notes.txt").write_text("written by hand")
+        (folder / "secret.txt").symlink_to("/etc/passwd")
+        (folder / "029-report.html").write_text("changed on disk")
+        self.addCleanup(lambda: [(folder / name).unlink() for name in ("notes.txt", "secret.txt")])
+        entry = {f["filename"]: f for f in self.api.get("listFiles", id=self.plan_id)["files"]}["notes.txt"]
+        self.assertEqual((entry["content_type"], entry["size_bytes"], entry["version"], entry["task_key"], entry["sha256"], entry["stale"]),
+                         ("txt", 15, 1, None, None, False))
+        self.assertEqual(self.file("notes.txt").body, b"written by hand")
+        self.assertEqual(self.file("notes.txt", 206, headers={"Range": "bytes=-4"}).body, b"hand")
+        self.assertNotIn("notes.txt", {a["filename"] for a in self.api.get("listArtefacts", id=self.plan_id)["artefacts"]})
+        for operation in ("downloadFile", "viewContent"):
+            self.file("secret.txt", 404, operation, code="FILE_NOT_FOUND")
+            self.assertNotIn(b"changed on disk", self.file("029-report.html", operation=operation).body, "the database wins over the disk")
 
     def test_a_plan_without_results_yet(self):
         plan_id = self.held_plan()
@@ -231,114 +267,59 @@ class Bundle(FileCase):
         self.assertTrue([n for n in self.archive(raw="true")[0].namelist() if n.endswith("_raw.json")])
         self.api.call("downloadBundle", 422, "VALIDATION_FAILED", id=self.plan_id, query={"raw": "perhaps"})
 
+    def test_how_it_is_sent(self):
+        reply = self.archive()[1]
+        self.assertEqual((reply.header("Transfer-Encoding"), reply.header("Content-Length"), reply.header("ETag"), reply.header("Cache-Control")),
+                         ("chunked", None, None, "no-store"))
+        head = self.api.call("downloadBundle", 200, id=self.plan_id, method="HEAD")
+        self.assertEqual((head.body, head.header("Content-Type")), (b"", "application/zip"))
+        # Without chunks the archive goes on to the connection's end.
+        target = contract().operations["downloadBundle"].target({"id": self.plan_id})
+        with Wire(self.server.port) as wire:
+            wire.send(request_bytes(self.server.port, "GET", target, {"Connection": "keep-alive"}).replace(b" HTTP/1.1", b" HTTP/1.0"))
+            old = wire.reply()
+        self.assertEqual((old.header("Transfer-Encoding"), old.header("Content-Length"), old.header("Connection")), (None, None, "close"))
+        self.assertEqual(sorted(zipfile.ZipFile(io.BytesIO(old.body)).namelist()), sorted(self.archive()[0].namelist()))
+
+    def large_plan(self):
+        """A finished plan with 48 MiB that cannot be compressed."""
+        plan_id = self.api.completed("large")["plan_id"]
+        self.addCleanup(self.forget, self.api, plan_id)
+        with contextlib.closing(sqlite3.connect(self.box.database, timeout=30)) as db, db:
+            for at in range(48):
+                data = os.urandom(1 << 20)
+                db.execute("INSERT INTO plan_content (plan_id, filename, stage, content_type, content, content_blob, content_size_bytes, created_at, task_key, version,"
+                           " is_current, stale, sha256, fencing) SELECT plan_id, ?, stage, 'unknown', '', ?, ?, created_at, task_key, 1, 1, 0, ?, fencing"
+                           " FROM plan_content WHERE plan_id = ? AND filename = '029-report.html'",
+                           ("040-%d-large.bin" % at, data, len(data), hashlib.sha256(data).hexdigest(), plan_id))
+        return plan_id
+
+    def test_memory_stays_small_whatever_its_size(self):
+        plan_id = self.large_plan()
+        process = pathlib.Path("/proc/%d" % self.server.child.pid)
+        (process / "clear_refs").write_text("5")
+        kilobytes = lambda name: int(re.search(name + r":\s+(\d+) kB", (process / "status").read_text())[1])
+        before = kilobytes("VmRSS")
+        reply = self.archive(plan_id)[1]
+        self.assertGreater(len(reply.body), 48 << 20)
+        self.assertEqual(len([n for n in zipfile.ZipFile(io.BytesIO(reply.body)).namelist() if n.endswith("-large.bin")]), 48)
+        self.assertLess(kilobytes("VmHWM") - before, 36 << 10, "the archive was gathered in memory")
+
+    def test_a_deletion_in_the_middle_does_not_look_like_an_end(self):
+        plan_id = self.large_plan()
+        with Wire(self.server.port, small_buffer=True) as wire:
+            wire.send(request_bytes(self.server.port, "GET", contract().operations["downloadBundle"].target({"id": plan_id})))
+            self.assertEqual(wire.head().status, 200)
+            self.api.call("deletePlan", 200, id=plan_id)
+            with self.assertRaises((Broken, ConnectionResetError)):
+                for _ in wire.chunks():
+                    pass
+
     def test_a_plan_in_work(self):
         plan_id = self.held_plan("project_plan")
         names = self.archive(plan_id)[0].namelist()
         self.assertIn("003-2-identify_risks.md", names)
         self.assertNotIn("029-report.html", names)
-
-
-class Documents(FileCase):
-    def test_the_report_in_both_forms(self):
-        page = self.api.call("getReport", 200, id=self.plan_id)
-        self.assertEqual(page.header("Content-Type").split(";")[0], "text/html")
-        self.assertEqual(page.header("Content-Disposition").split(";")[1].strip(), 'filename="%s-report.html"' % self.plan_id)
-        self.expect_whole_report(page.text)
-        self.assertRegex(page.header("Content-Security-Policy"), r"script-src '(sha256-|unsafe-inline)")
-        report = self.api.get("getReport", id=self.plan_id, query={"format": "json"})
-        self.assertEqual([s["id"] for s in report["sections"]], [s for s in SECTION_IDS if s in {x["id"] for x in report["sections"]}])
-        self.assertEqual((report["complete"], report["stale"], report["plan_id"]), (True, False, self.plan_id))
-        artefacts = {a["filename"] for a in self.api.get("listArtefacts", id=self.plan_id)["artefacts"]}
-        self.assertLessEqual({s["filename"] for s in report["sections"]}, artefacts)
-
-    def test_negotiation(self):
-        cases = {None: "html", "*/*": "html", "text/html": "html", "application/json": "json", "text/*": "html", "application/*": "json",
-                 "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": "html", "application/json, text/html;q=0.5": "json",
-                 "text/html;q=0.4, application/json;q=0.9": "json", "text/html;q=0, */*": "json", "application/json;q=0, */*;q=0.1": "html",
-                 "APPLICATION/JSON": "json", "image/png": None, "text/html;q=0": None, "text/plain": None}
-        for accept, form in cases.items():
-            with self.subTest(accept=accept):
-                reply = self.api.call("getReport", 200 if form else 406, None if form else "NOT_ACCEPTABLE", id=self.plan_id, headers={"Accept": accept})
-                if form:
-                    self.assertIn(form, reply.header("Content-Type"))
-        self.assertIn("json", self.api.call("getReport", id=self.plan_id, query={"format": "json"}, headers={"Accept": "text/html"}).header("Content-Type"))
-        self.assertIn("html", self.api.call("getReport", id=self.plan_id, query={"format": "html"}, headers={"Accept": "application/json"}).header("Content-Type"))
-        self.api.call("getReport", 422, "VALIDATION_FAILED", id=self.plan_id, query={"format": "pdf"})
-
-    def test_of_a_plan_in_work(self):
-        plan_id = self.held_plan("project_plan")
-        report = self.api.get("getReport", id=plan_id, query={"format": "json"})
-        self.assertFalse(report["complete"])
-        self.api.call("getReport", 404, "REPORT_NOT_FOUND", id=plan_id)
-        fallback = self.api.get("getFallbackReport", id=plan_id)
-        self.assertTrue(0 < fallback["completion_percentage"] < 100)
-        self.assertEqual(fallback["completion_percentage"], round(fallback["completion_percentage"], 2))
-        missing = {m["filename"]: m["reason"] for m in fallback["missing_sections"]}
-        self.assertIn("005-2-project_plan.md", missing)
-        self.assertNotIn("029-report.html", missing)
-        self.assertIn("running", missing["005-2-project_plan.md"].lower())
-        self.assertFalse({s["filename"] for s in fallback["sections"]} & set(missing))
-        document = self.api.get("getAssembledDocument", id=plan_id)
-        self.assertGreater(document["section_count"], 0)
-
-    def test_of_a_plan_with_nothing(self):
-        server = self.own_server(PLANEXE_MAX_CONCURRENT_PLANS="1")
-        api = server_harness.Api(server)
-        self.held_plan(api=api)
-        plan_id = api.create("waits")["plan_id"]
-        self.assertEqual(api.get("listArtefacts", id=plan_id)["artefacts"], [])
-        api.call("downloadBundle", 404, "CONTENT_NOT_FOUND", id=plan_id)
-        api.call("getFallbackReport", 404, "CONTENT_NOT_FOUND", id=plan_id)
-        api.call("getReport", 404, "REPORT_NOT_FOUND", id=plan_id)
-        api.call("getReport", 404, "REPORT_NOT_FOUND", id=plan_id, query={"format": "json"})
-        document = api.get("getAssembledDocument", id=plan_id)
-        self.assertEqual((document["sections"], document["markdown"], document["word_count"], document["last_updated"]), ([], "", 0, None))
-        self.assertEqual(api.get("getDetails", id=plan_id)["generated_files"], [])
-
-    def test_fallback_report_of_a_finished_and_of_a_failed_plan(self):
-        whole = self.api.get("getFallbackReport", id=self.plan_id)
-        self.assertEqual((whole["completion_percentage"], whole["missing_sections"]), (100, []))
-        self.assertIn("<", whole["assembled_html"])
-        html.parser.HTMLParser().feed(whole["assembled_html"])
-        failed = self.failed_plan("find_team_members")
-        part = self.api.get("getFallbackReport", id=failed["plan_id"])
-        reasons = {m["filename"]: m["reason"] for m in part["missing_sections"]}
-        self.assertIn("013-team.md", reasons)
-        self.assertEqual(self.api.get("listFiles", id=failed["plan_id"])["has_report"], failed["has_report"])
-
-    def test_the_assembled_document(self):
-        document = self.api.get("getAssembledDocument", id=self.plan_id)
-        self.assertEqual(len(document["sections"]), document["section_count"])
-        self.assertEqual(len({s["id"] for s in document["sections"]}), document["section_count"])
-        for section in document["sections"]:
-            self.assertIn(section["content"].strip(), document["markdown"])
-        self.assertAlmostEqual(document["word_count"], len(document["markdown"].split()), delta=document["word_count"] * 0.1)
-
-    def test_details(self):
-        details = self.api.get("getDetails", id=self.plan_id)
-        self.assertEqual((details["run_directory"], details["total_files"]), (self.plan_id, len(details["generated_files"])))
-        self.assertGreaterEqual(len(details["pipeline_stages"]), TASKS)
-        for stage in details["pipeline_stages"]:
-            data = stage["data"]
-            if isinstance(data, dict) and data.get("truncated"):
-                self.assertGreater(data["size_bytes"], 32 * 1024)
-                self.assertEqual(self.send("GET", data["href"]).status, 200)
-            else:
-                self.assertLess(len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()), 64 * 1024)
-        log = self.file("log.txt").body
-        self.assertEqual(details["log_total_bytes"], len(log))
-        self.assertEqual(details["pipeline_log"], log.decode()[-len(details["pipeline_log"]):])
-        for parts in ("log", "files,log", "stages"):
-            keys = set(self.api.get("getDetails", id=self.plan_id, query={"include": parts}))
-            self.assertEqual(keys, set(self.send("GET", "/api/plans/%s/details?include=%s" % (self.plan_id, parts)).json()), "a comma means the same when it is escaped")
-            self.assertEqual("pipeline_log" in keys, "log" in parts)
-            self.assertEqual("generated_files" in keys, "files" in parts)
-            self.assertEqual("pipeline_stages" in keys, "stages" in parts)
-        self.api.call("getDetails", 422, "VALIDATION_FAILED", id=self.plan_id, query={"include": "all,log"})
-        before = time.monotonic()
-        for _ in range(20):
-            self.api.call("getDetails", id=self.plan_id)
-        self.assertLess(time.monotonic() - before, 10)
 
 
 if __name__ == "__main__":

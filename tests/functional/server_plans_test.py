@@ -1,17 +1,27 @@
 #!/usr/bin/env python3
-"""Making, finding and reading plans over HTTP: fields, validation, idempotency, lists, tasks, interactions."""
-import collections
+"""Making and finding plans over HTTP: fields, validation, idempotency, lists; and the endpoints of the service itself."""
 import concurrent.futures
+import contextlib
 import json
+import pathlib
 import re
-import urllib.parse
+import sqlite3
+import tomllib
 
 import server_harness
 from harness import PROMPT, TASKS
 from server_contract import contract
 from server_harness import Api, ServerCase, form
 
-UNKNOWN = "PlanExe_00000000-0000-4000-8000-000000000000"
+
+def own_efforts(mode):
+    """Efforts that the steps of each task set for themselves in this mode; None stands for that of the plan."""
+    found = {}
+    for file in (pathlib.Path(__file__).parents[2] / "recipe/tasks").glob("*/task.toml"):
+        task = tomllib.loads(file.read_text(encoding="utf-8"))
+        efforts = [step.get("effort", task.get("effort")) for step in task.get("step", [{}]) if "builtin" not in step]
+        found[file.parent.name] = {effort.get(mode) if isinstance(effort, dict) else effort for effort in efforts}
+    return found
 
 
 class Service(ServerCase):
@@ -41,8 +51,11 @@ class Service(ServerCase):
         self.assertTrue(all(p["title"] != p["uuid"] for p in prompts))
 
     def test_metrics_are_prometheus_text_without_ids_and_prompts(self):
+        self.script({"status": 500}, repeat=1, task="swot_analysis")
         plan = self.api.completed("Zanzibar marker prompt: a tea house")
-        text = self.api.call("getMetrics").text
+        with self.api.socket(plan["plan_id"]) as socket:
+            socket.next()
+            text = self.api.call("getMetrics").text
         samples = 0
         for line in text.splitlines():
             if line and not line.startswith("#"):
@@ -90,8 +103,11 @@ class Create(ServerCase):
         self.assertEqual((stored["title"], stored["speed_vs_detail"], stored["reasoning_effort"], stored["max_cost_usd"], stored["llm_model"]),
                          ("A title", "fast_but_skip_details", "high", 12.5, model))
         self.assertEqual(stored["enriched_intake"], form())
-        asked = {body.get("reasoning", {}).get("effort") for body in self.rehearsal.bodies()}
-        self.assertLessEqual(asked, {"high", None})
+        # A task that needs little thought in this mode says so in the recipe; all others follow the plan.
+        own = own_efforts("fast")
+        asked = {(body["metadata"]["call"].split("/")[0], body["reasoning"]["effort"]) for body in self.rehearsal.bodies()}
+        self.assertEqual({(task, effort) for task, effort in asked if (None if effort == "high" else effort) not in own[task]}, set())
+        self.assertGreater(len([effort for _, effort in asked if effort == "high"]), 20)
         state = {t["task_key"]: (t["state"], t["state_reason"]) for t in self.api.get("listTasks", id=plan["plan_id"])["tasks"]}
         self.assertEqual(state["currency_strategy"], ("skipped", "from_intake"))
         self.assertEqual(state["physical_locations"], ("skipped", "from_intake"))
@@ -172,6 +188,83 @@ class Create(ServerCase):
         self.forget(self.api, plan["plan_id"])
 
 
+    def test_a_conversation_is_named(self):
+        conversation = self.api.call("createConversation", body={"model_key": self.api.get("listModels")[0]["id"]}).json()["conversation_id"]
+        self.hold()
+        plan = self.api.create(conversation_id=conversation)
+        self.addCleanup(self.forget, self.api, plan["plan_id"])
+        self.assertEqual((plan["conversation_id"], self.api.get("getPlan", id=plan["plan_id"])["conversation_id"]), (conversation, conversation))
+
+
+class Surroundings(ServerCase):
+    """What the server was started with, and what happens to its database."""
+
+    def test_defaults_come_from_the_settings(self):
+        api = Api(self.own_server(FAST_BUT_SKIP_DETAILS="true", REASONING_EFFORT_DEFAULT="low"))
+        self.hold()
+        plan = api.create()
+        self.assertEqual((plan["speed_vs_detail"], plan["reasoning_effort"]), ("fast_but_skip_details", "low"))
+        plan = api.create(speed_vs_detail="balanced_speed_and_detail", reasoning_effort="minimal")
+        self.assertEqual((plan["speed_vs_detail"], plan["reasoning_effort"]), ("balanced_speed_and_detail", "minimal"))
+
+    def test_without_a_provider_plans_can_be_read_but_not_made(self):
+        server = self.own_server()
+        api = Api(server)
+        plan_id = self.held_plan(api=api)
+        api.call("cancelPlan", 200, id=plan_id)
+        server.stop()
+        server.env.update(PLANEXE_REHEARSAL_URL=None, PLANEXE_CLOUD_MODE="true", PLANEXE_BIND="127.0.0.1")
+        server.start()
+        api = Api(server)
+        for operation, path in (("createPlan", {}), ("resumePlan", {"id": plan_id}), ("retryTask", {"id": plan_id, "task_key": "report"})):
+            with self.subTest(operation=operation):
+                reply = api.call(operation, 503, "PROVIDER_NOT_CONFIGURED", body={"prompt": "x"}, **path)
+                self.assertEqual(reply.header("Retry-After"), str(reply.json()["retry_after_seconds"]))
+        self.assertEqual(api.get("getHealth")["status"], "degraded")
+        self.assertEqual([p["status"] for p in api.get("listPlans")], ["cancelled"])
+
+    def test_while_the_database_is_locked(self):
+        server = self.own_server()
+        self.hold()
+
+        def create(key, *_):
+            return Api(server).http.request("POST", "/api/plans", {"Content-Type": "application/json", "Idempotency-Key": key}, b'{"prompt":"locked"}')
+        with contextlib.closing(sqlite3.connect(server.box.database, timeout=30, isolation_level=None)) as other, \
+                concurrent.futures.ThreadPoolExecutor(3) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            both = [pool.submit(create, "same") for _ in range(2)]
+            refused, waits = concurrent.futures.wait(both, 20, concurrent.futures.FIRST_COMPLETED)
+            self.assertEqual((len(refused), len(waits)), (1, 1))
+            reply = refused.pop().result()
+            contract().check_reply("createPlan", reply)
+            self.expect_error(reply, 409, "IDEMPOTENCY_IN_PROGRESS")
+            self.assertEqual(Api(server).get("listPlans"), [], "reading goes on")
+            other.execute("ROLLBACK")
+            made = waits.pop().result().json()["plan_id"]
+            other.execute("BEGIN IMMEDIATE")
+            reply = pool.submit(create, "another").result()
+            contract().check_reply("createPlan", reply)
+            self.expect_error(reply, 503, "DATABASE_UNAVAILABLE")
+            other.execute("ROLLBACK")
+        self.assertEqual([p["plan_id"] for p in Api(server).get("listPlans")], [made])
+        self.assertEqual(create("another").status, 200)
+
+    def test_a_plan_that_waits_is_stored_whole_and_nothing_is_done_for_it(self):
+        server = self.own_server(PLANEXE_MAX_CONCURRENT_PLANS="1")
+        api = Api(server)
+        self.held_plan(api=api)
+        asked = self.rehearsal.asked()
+        plan = api.create("waits", headers={"Idempotency-Key": "k"})
+        self.assertEqual((plan["status"], plan["queue_position"], plan["progress"]["total"], plan["last_seq"]), ("pending", 1, TASKS, 1))
+        self.assertEqual({k: v for k, v in api.get("getPlan", id=plan["plan_id"]).items() if k not in ("updated_at",)},
+                         {k: v for k, v in plan.items() if k not in ("updated_at",)})
+        count = lambda table, column="plan_id": server.box.value("SELECT count(*) FROM %s WHERE %s = ?" % (table, column), plan["plan_id"])
+        self.assertEqual((count("plan_tasks"), count("plan_events"), count("idempotency_keys")), (TASKS, 1, 1))
+        self.assertGreater(count("plan_task_edges"), TASKS)
+        self.assertFalse((server.box.run_dir / plan["plan_id"]).exists())
+        self.assertEqual(self.rehearsal.asked(), asked)
+
+
 class Idempotency(ServerCase):
     def test_a_repeat_gets_the_first_reply(self):
         self.hold()
@@ -183,6 +276,19 @@ class Idempotency(ServerCase):
         self.assertEqual(again.header("Location"), first.header("Location"))
         self.api.call("createPlan", 422, "IDEMPOTENCY_KEY_REUSED", body={"prompt": "two"}, headers={"Idempotency-Key": "key one"})
         self.api.call("createPlan", 422, "VALIDATION_FAILED", body={"prompt": "two"}, headers={"Idempotency-Key": "k" * 256})
+
+    def test_keys_belong_to_identities_and_keep_the_first_reply(self):
+        server = self.own_server(PLANEXE_API_TOKENS="alice:%s,bob:%s" % ("a" * 16, "b" * 16))
+        alice, bob = Api(server, token="a" * 16), Api(server, token="b" * 16)
+        self.hold()
+        mine = alice.create("one", headers={"Idempotency-Key": "k"})
+        self.assertNotEqual(bob.create("one", headers={"Idempotency-Key": "k"})["plan_id"], mine["plan_id"])
+        alice.call("cancelPlan", 200, id=mine["plan_id"])
+        again = alice.call("createPlan", 200, body={"prompt": "one"}, headers={"Idempotency-Key": "k"})
+        self.assertEqual((again.json(), again.header("Idempotent-Replay")), (mine, "true"))
+        # The same JSON in another spelling is the same body.
+        again = alice.call("createPlan", 200, data=b'{ "prompt" : "\\u006fne" }', headers={"Idempotency-Key": "k"})
+        self.assertEqual(again.header("Idempotent-Replay"), "true")
 
     def test_at_the_same_time_and_over_a_restart_there_is_one_plan(self):
         server = self.own_server()
@@ -266,94 +372,6 @@ class Lists(ServerCase):
         for cursor in ("x", "!!!", good[:-1], good + "A", good[::-1], "AAAA" * 10, "null", "{}"):
             with self.subTest(cursor=cursor):
                 self.api.call("listPlans", 422, "CURSOR_INVALID", query={"cursor": cursor, "limit": 3})
-
-
-class Parts(ServerCase):
-    """Tasks and interactions of one finished plan."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.plan = cls.api.completed()
-        cls.plan_id = cls.plan["plan_id"]
-
-    def test_tasks_form_the_graph_of_the_plan(self):
-        tasks = self.api.get("listTasks", id=self.plan_id)
-        keys = [task["task_key"] for task in tasks["tasks"]]
-        self.assertEqual((len(keys), tasks["total"], tasks["counts"]["completed"]), (TASKS, TASKS, TASKS))
-        self.assertEqual([t["position"] for t in tasks["tasks"]], sorted(t["position"] for t in tasks["tasks"]))
-        edges = collections.defaultdict(set)
-        for edge in tasks["edges"]:
-            edges[edge["to"]].add(edge["from"])
-            self.assertLess(keys.index(edge["from"]), keys.index(edge["to"]))
-        names = {a["filename"] for a in self.api.get("listArtefacts", id=self.plan_id)["artefacts"]}
-        for task in tasks["tasks"]:
-            self.assertEqual(set(task["depends_on"]), edges[task["task_key"]])
-            self.assertEqual((task["state"], task["attempt"], task["error"]), ("completed", 1, None))
-            self.assertLessEqual({o["filename"] for o in task["outputs"]}, names)
-            self.assertTrue(all(o["available"] and not o["stale"] for o in task["outputs"]))
-            self.assertEqual(task["retryable"], task["task_key"] not in ("setup", "start_time"), task["task_key"])
-        self.assertEqual(sum(t["llm_calls"] for t in tasks["tasks"]), self.plan["usage"]["llm_calls"])
-        self.assertTrue(any(t["units"] and t["units"]["total"] == t["units"]["done"] > 1 for t in tasks["tasks"]))
-        self.assertEqual(tasks["last_seq"], self.api.get("getStreamStatus", id=self.plan_id)["last_seq"])
-
-    def test_interactions_in_pages_and_one_by_one(self):
-        found, cursor = [], None
-        while True:
-            page = self.api.call("listInteractions", id=self.plan_id, query={"limit": 40, **({"cursor": cursor} if cursor else {})})
-            found += page.json()["interactions"]
-            self.assertEqual(page.json()["next_cursor"], page.header("X-Next-Cursor"))
-            if not (cursor := page.json()["next_cursor"]):
-                break
-        ids = [entry["id"] for entry in found]
-        self.assertEqual(ids, sorted(set(ids)))
-        self.assertEqual(len(found), self.plan["usage"]["llm_calls"])
-        self.assertEqual(sum(e["total_tokens"] for e in found), self.plan["usage"]["total_tokens"])
-        self.assertEqual(len(self.api.get("listInteractions", id=self.plan_id)["interactions"]), 50)
-        mine = self.api.get("listInteractions", id=self.plan_id, query={"task_key": "swot_analysis", "status": "completed"})["interactions"]
-        self.assertEqual({e["task_key"] for e in mine}, {"swot_analysis"})
-        self.assertEqual(self.api.get("listInteractions", id=self.plan_id, query={"task_key": "nothing"})["interactions"], [])
-        self.api.call("listInteractions", 422, "VALIDATION_FAILED", id=self.plan_id, query={"status": "lost"})
-        self.api.call("listInteractions", 422, "CURSOR_INVALID", id=self.plan_id, query={"cursor": "zzz"})
-        detail = self.api.get("getInteraction", id=self.plan_id, interaction_id=mine[0]["id"])
-        self.assertGreater(len(detail["prompt_text"]), 400)
-        self.assertIn(detail["prompt_preview"][:100], detail["prompt_text"])
-        self.assertIn("strengths", detail["response_text"])
-        self.assertEqual(detail["usage"]["total_tokens"], detail["total_tokens"])
-
-    def test_unknown_ones(self):
-        other = self.api.completed("another plan")
-        foreign = self.api.get("listInteractions", id=other["plan_id"])["interactions"][0]["id"]
-        for number in (foreign, 999999999, 9223372036854775807, "0", "-1", "abc", "1.0", "9" * 30):
-            with self.subTest(number=number):
-                self.api.call("getInteraction", 404, "INTERACTION_NOT_FOUND", id=self.plan_id, interaction_id=number)
-        for plan_id in (UNKNOWN, "x", "..", "a" * 129, "PlanExe_", "%00", "ä"):
-            for operation in ("getPlan", "deletePlan", "listTasks", "cancelPlan", "resumePlan", "listArtefacts", "listFiles", "getReport", "getDetails",
-                              "getFallbackReport", "getAssembledDocument", "downloadBundle", "getStreamStatus", "listInteractions", "streamProgress"):
-                with self.subTest(plan_id=plan_id, operation=operation):
-                    self.api.call(operation, 404, "PLAN_NOT_FOUND", id=plan_id)
-
-    def test_unknown_plans_come_before_every_check_of_the_body(self):
-        for data, kind in ((b"{", "application/json"), (b"x", "text/plain")):
-            self.api.call("resumePlan", 404, "PLAN_NOT_FOUND", id=UNKNOWN, data=data, headers={"Content-Type": kind})
-            self.api.call("retryTask", 404, "PLAN_NOT_FOUND", id=UNKNOWN, task_key="report", data=data, headers={"Content-Type": kind})
-
-    def test_polling_costs_little(self):
-        for operation, path in (("listTasks", {}), ("listInteractions", {}), ("listArtefacts", {}), ("listFiles", {}), ("getDetails", {}),
-                                ("getInteraction", {"interaction_id": self.api.get("listInteractions", id=self.plan_id)["interactions"][0]["id"]}),
-                                ("getReport", {}), ("getFallbackReport", {}), ("getAssembledDocument", {})):
-            with self.subTest(operation=operation):
-                tag = self.api.call(operation, id=self.plan_id, **path).header("ETag")
-                for given in (tag, "W/" + tag, '"other", ' + tag, "*"):
-                    again = self.api.call(operation, 304, id=self.plan_id, headers={"If-None-Match": given}, **path)
-                    self.assertEqual(again.header("ETag"), tag)
-                self.api.call(operation, 200, id=self.plan_id, headers={"If-None-Match": '"other"'}, **path)
-
-    def test_stored_text_comes_back_as_it_was(self):
-        prompt = "Ünïcödé 日本 \U0001f6b2 \"quoted\" \\ / </script> \t {{x}} '; DROP TABLE plans;--"
-        plan = self.api.completed(prompt)
-        self.assertEqual(self.api.get("getPlan", id=plan["plan_id"])["prompt"], prompt)
-        self.assertEqual(self.api.get("getPlan", id=urllib.parse.unquote(plan["plan_id"]))["plan_id"], plan["plan_id"])
 
 
 if __name__ == "__main__":

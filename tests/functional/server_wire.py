@@ -253,7 +253,9 @@ class EventStream:
     def _line(self, deadline):
         while b"\n" not in self.text:
             if not self.chunked:
-                self.wire.more(deadline)
+                # What came with the head is used first: after it there may be nothing but the end.
+                if not self.wire.buffer:
+                    self.wire.more(deadline)
                 self.text, self.wire.buffer = self.text + self.wire.buffer, b""
                 continue
             size = int(self.wire.line(deadline).split(";")[0], 16)

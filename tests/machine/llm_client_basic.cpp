@@ -87,6 +87,24 @@ TEST_F(ClientTest, RepairsByTranscriptWithoutStore) {
   EXPECT_EQ(body.at("include").as_array()[0].as_string(), "reasoning.encrypted_content");
 }
 
+TEST_F(ClientTest, ACallThatIsNotToBeStoredIsNot) {
+  ScriptedServer& server = serve([](const SeenRequest&, std::size_t index) {
+    return answer("resp_" + std::to_string(index), index == 0 ? R"({"risk":"bad"})" : R"({"risk":"Rain"})");
+  });
+  add_model("m1", server.base_url()).caps.background = "always";
+  CallSpec call = spec();
+  call.store = false;
+  const auto host = ask(call);
+  ASSERT_TRUE(host->outcome->ok);
+  EXPECT_FALSE(host->outcome->stored);
+  for (const std::size_t index : {0U, 1U}) {
+    const json::value body = server.requests.at(index).parsed();
+    EXPECT_EQ(get_bool(body, "store"), false);
+    EXPECT_EQ(find(body, "background"), nullptr) << "a background response would be kept";
+    EXPECT_EQ(find(body, "previous_response_id"), nullptr);
+  }
+}
+
 TEST_F(ClientTest, CancelsWithin100Milliseconds) {
   ScriptedServer& server = serve([](const SeenRequest&, std::size_t) {
     return Reply{write(stream_head()), write(answer_events("resp_1", "long text")[0]), pause_for(3'000), write("x")};

@@ -59,6 +59,33 @@ TEST_P(StoreContractConversation, PlansOutliveTheirConversationAndTheOtherWayRou
   EXPECT_EQ(must(store().conversation("conv_1")).plan_id, "");
 }
 
+TEST_P(StoreContractConversation, PlanAndModelAreSetByThemselves) {
+  create(store(), "p1");
+  put(store(), transaction("", {PutConversation{conversation()}}));
+  put(store(), transaction("", {SetConversation{"conv_1", "p1", "model-b"}}));
+  auto wanted = conversation();
+  wanted.plan_id = "p1";
+  EXPECT_EQ(must(store().conversation("conv_1")), wanted) << "the model of a running turn stays";
+  auto row = conversation();
+  row.status = "idle";
+  row.model_key = "model-c";
+  put(store(), transaction("", {PutConversation{row}}));
+  EXPECT_EQ(must(store().conversation("conv_1")).plan_id, "p1");
+  EXPECT_EQ(must(store().conversation("conv_1")).model_key, "model-a");
+  put(store(), transaction("", {SetConversation{"conv_1", std::nullopt, "model-b"}}));
+  EXPECT_EQ(must(store().conversation("conv_1")).plan_id, "p1");
+  EXPECT_EQ(must(store().conversation("conv_1")).model_key, "model-b");
+  EXPECT_EQ(store().commit(transaction("", {SetConversation{"conv_2", "p1", std::nullopt}})).status, CommitStatus::conflict);
+}
+
+TEST_P(StoreContractConversation, APlanThatCannotBeLinkedIsNotMade) {
+  const auto refused = store().commit(
+      transaction("p1", {CreatePlan{small_plan("p1"), {}, {}}, SetConversation{"conv_2", "p1", std::nullopt}}));
+  EXPECT_EQ(refused.status, CommitStatus::conflict);
+  EXPECT_EQ(refused.error->code, ErrorCode::ConversationNotFound);
+  EXPECT_FALSE(value_of(store().plan("p1")));
+}
+
 TEST_P(StoreContractConversation, DeletingAConversationTakesItsTurnsAndCalls) {
   auto call = full_interaction(value_of(store().reserve_interaction_ids(1)), "");
   call.owner_kind = "conversation";
@@ -71,6 +98,39 @@ TEST_P(StoreContractConversation, DeletingAConversationTakesItsTurnsAndCalls) {
   EXPECT_FALSE(value_of(store().interaction(call.id)));
   EXPECT_EQ(count("SELECT COUNT(*) FROM text_blocks"), 0);
   EXPECT_EQ(store().commit(transaction("", {DeleteConversation{"conv_1"}})).status, CommitStatus::conflict);
+}
+
+TEST_P(StoreContractConversation, CallsThatWereLeftBehindAreAbandoned) {
+  create(store(), "p1");
+  const auto first = value_of(store().reserve_interaction_ids(4));
+  std::vector<Write> writes{PutBlocks{{block("context"), block("task")}}};
+  const auto call = [&](int number, const char* owner, const char* status, TimePoint started) {
+    auto row = full_interaction(first + number, "");
+    row.owner_kind = owner;
+    row.owner_id = "conv_" + std::to_string(number);
+    row.status = status;
+    row.started_at = started;
+    row.completed_at.reset();
+    writes.push_back(PutInteraction{row});
+  };
+  call(0, "conversation", "running", at(1));
+  call(1, "analysis", "running", at(1));
+  call(2, "analysis", "running", at(9));
+  call(3, "analysis", "completed", at(1));
+  put(store(), transaction("", std::move(writes)));
+  auto of_plan = full_interaction(value_of(store().reserve_interaction_ids(1)), "p1");
+  of_plan.status = "running";
+  of_plan.started_at = at(1);
+  put(store(), transaction("p1", {PutInteraction{of_plan}}));
+  put(store(), transaction("", {AbandonCalls{at(5), "left behind"}}));
+  const auto status = [&](std::int64_t id) { return must(store().interaction(id)).status; };
+  EXPECT_EQ(status(first), "abandoned");
+  EXPECT_EQ(status(first + 1), "abandoned");
+  EXPECT_EQ(must(store().interaction(first + 1)).error_message, "left behind");
+  EXPECT_TRUE(must(store().interaction(first + 1)).completed_at);
+  EXPECT_EQ(status(first + 2), "running") << "begun later";
+  EXPECT_EQ(status(first + 3), "completed");
+  EXPECT_EQ(status(of_plan.id), "running") << "plans look after theirs themselves";
 }
 
 TEST_P(StoreContractConversation, AnIdempotencyKeyBelongsToOneRequest) {

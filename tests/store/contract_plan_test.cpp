@@ -309,6 +309,7 @@ TEST_P(StoreContract, RunnablePlansComeOldestFirstWithoutThoseInWork) {
   add("done", 0, "completed");
   lease(store(), "dead", "node-1", 0ms);
   lease(store(), "alive", "node-2", 1h);
+  EXPECT_EQ(value_of(store().plan_counts()), (std::map<std::string, std::int64_t>{{"completed", 1}, {"pending", 2}, {"running", 2}}));
   EXPECT_EQ(value_of(store().runnable_plans(10, false)), (std::vector<std::string>{"early", "dead", "late"}));
   EXPECT_EQ(value_of(store().runnable_plans(10, true)), (std::vector<std::string>{"early", "alive", "dead", "late"}));
   EXPECT_EQ(value_of(store().runnable_plans(1, false)), std::vector<std::string>{"early"});

@@ -150,6 +150,70 @@ TEST(LlmRequest, HashCoversTheQuestionAndNothingElse) {
   EXPECT_NE(request_hash(elsewhere), hash);
 }
 
+CallSpec spec_with_wishes() {
+  CallSpec spec = spec_of(false);
+  spec.verbosity = "high";
+  spec.summary = "detailed";
+  spec.temperature = 0.25;
+  return spec;
+}
+
+TEST(LlmRequest, WishesGoWhereTheModelTakesThem) {
+  const json::value body = body_of(spec_with_wishes(), entry_of("openai", "gpt-5-mini"));
+  EXPECT_EQ(json::serialize(body.at("text")), R"({"format":{"type":"text"},"verbosity":"high"})");
+  EXPECT_EQ(json::serialize(body.at("reasoning")), R"({"effort":"low","summary":"detailed"})");
+  EXPECT_EQ(find(body, "temperature"), nullptr) << "a reasoning model refuses it";
+  const json::value plain = body_of(spec_with_wishes(), entry_of("openai", "gpt-4o-mini"));
+  EXPECT_EQ(json::serialize(plain.at("text")), R"({"format":{"type":"text"}})") << "it takes medium only";
+  EXPECT_EQ(plain.at("temperature").as_double(), 0.25);
+  CallSpec medium = spec_with_wishes();
+  medium.verbosity = "medium";
+  EXPECT_EQ(body_of(medium, entry_of("openai", "gpt-4o-mini")).at("text").at("verbosity").as_string(), "medium");
+}
+
+TEST(LlmRequest, WishesOnChatCompletions) {
+  CallSpec spec = spec_with_wishes();
+  spec.schema = spec_of().schema;
+  const json::value body = body_of(spec, entry_of("openrouter", "openai/gpt-5-mini"));
+  EXPECT_EQ(body.at("verbosity").as_string(), "high");
+  EXPECT_EQ(find(body, "temperature"), nullptr);
+  const json::value local = body_of(spec, entry_of("lmstudio", "openai/gpt-oss-20b"));
+  EXPECT_EQ(find(local, "verbosity"), nullptr);
+  EXPECT_EQ(local.at("temperature").as_double(), 0.25);
+  const json::value unknown = body_of(spec, entry_of("anthropic", "any-model"));
+  EXPECT_EQ(find(unknown, "verbosity"), nullptr);
+  EXPECT_EQ(find(unknown, "temperature"), nullptr) << "nothing says that it is taken";
+}
+
+TEST(LlmRequest, WishesThatWereRefusedAreLeftOut) {
+  Adaptations adaptations;
+  adaptations.dropped = {"text.verbosity", "reasoning.summary"};
+  const json::value body = body_of(spec_with_wishes(), entry_of("openai", "gpt-5-mini"), adaptations);
+  EXPECT_EQ(json::serialize(body.at("text")), R"({"format":{"type":"text"}})");
+  EXPECT_EQ(json::serialize(body.at("reasoning")), R"({"effort":"low"})");
+  adaptations.dropped = {"temperature"};
+  EXPECT_EQ(find(body_of(spec_with_wishes(), entry_of("openai", "gpt-4o-mini"), adaptations), "temperature"), nullptr);
+}
+
+TEST(LlmRequest, WishesThatAffectTheAnswerAreHashed) {
+  const ModelEntry model = entry_of("openai", "gpt-5-mini");
+  const Adaptations none;
+  const auto hash_of = [&](const CallSpec& spec) {
+    const auto messages = conversation_of(spec);
+    return request_hash(RequestInput{.spec = spec, .model = model, .adaptations = none, .messages = messages, .parent_id = "", .effort = "low"});
+  };
+  const std::string plain = hash_of(spec_of());
+  CallSpec spec = spec_of();
+  spec.summary = "concise";
+  spec.store = false;
+  EXPECT_EQ(hash_of(spec), plain);
+  spec.verbosity = "low";
+  const std::string brief = hash_of(spec);
+  EXPECT_NE(brief, plain);
+  spec.temperature = 1.0;
+  EXPECT_NE(hash_of(spec), brief);
+}
+
 TEST(LlmRequest, ForeignIdsCannotLeaveTheirPlaceInThePath) {
   EXPECT_EQ(fetch_request("resp_1-A").path, "/responses/resp_1-A");
   EXPECT_EQ(fetch_request("../../x?y#z").path, "/responses/%2E%2E%2F%2E%2E%2Fx%3Fy%23z");

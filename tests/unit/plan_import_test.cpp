@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/hash.hpp"
 #include "plan/artefact.hpp"
 #include "plan/builtins/common.hpp"
 #include "plan/export.hpp"
@@ -134,45 +135,70 @@ TEST(PlanArtefact, OrderIsByNumbers) {
   EXPECT_EQ(artefact_content_type("a.bin"), "unknown");
 }
 
-TEST(PlanExport, BundleIsSortedAndDescribed) {
-  const auto bundle = [](const BundleOptions& options) {
-    std::string bytes;
-    auto writer = ZipWriter::to_sink([&](std::string_view piece) -> Result<void> {
-      bytes += piece;
-      return {};
-    });
-    const auto written = write_bundle(
-        *writer, {{"plan_id", "p1"}},
-        {{"013-team.md", "team_markdown", 2, true},
-         {"002-10-a_raw.json", "a", 1, false},
-         {"002-2-b.md", "b", 1, false}},
-        [](std::string_view name) -> Result<std::string> { return "bytes of " + std::string(name); }, TimePoint{},
-        options);
-    EXPECT_TRUE(written);
-    return bytes;
-  };
-  const auto files = read_zip_bytes(bundle({})).value();
-  std::vector<std::string> names;
-  for (const ZipEntry& file : files) names.push_back(file.name);
-  EXPECT_THAT(names, ElementsAre("002-10-a_raw.json", "002-2-b.md", "013-team.md", "manifest.json"));
-  const json::value manifest = parse(files.back().bytes);
-  EXPECT_EQ(text(list(manifest, "files")[0], "filename"), "002-2-b.md");
-  EXPECT_EQ(get_bool(list(manifest, "files")[2], "stale"), true);
-  EXPECT_EQ(text(manifest, "generated_at"), "1970-01-01T00:00:00.000Z");
-  EXPECT_EQ(bundle({}), bundle({}));
-  EXPECT_EQ(read_zip_bytes(bundle({.raw = false})).value().size(), 3u);
+Result<std::string> archive_of(std::vector<BundleFile> files, const BundleLoader& load, const BundleOptions& options = {}) {
+  std::string bytes;
+  auto writer = ZipWriter::to_sink([&](std::string_view piece) -> Result<void> {
+    bytes += piece;
+    return {};
+  });
+  PLANEXE_TRY_ASSIGN(auto bundle, Bundle::make({{"plan_id", "p1"}}, std::move(files), load, options));
+  PLANEXE_TRY(write_bundle(*writer, std::move(bundle)));
+  return bytes;
 }
 
-TEST(PlanExport, EmptyAndBrokenBundlesSayWhy) {
-  auto writer = ZipWriter::to_sink([](std::string_view) -> Result<void> { return {}; });
-  const auto none = write_bundle(*writer, {}, {}, nullptr, TimePoint{});
+BundleFile file(std::string name, std::string task_key = "", std::int64_t bytes = 0) { return {std::move(name), std::move(task_key), bytes}; }
+
+Result<std::optional<BundleContent>> named_content(const std::string& name) {
+  return BundleContent{"bytes of " + name, name == "013-team.md" ? 2 : 1, name == "013-team.md"};
+}
+
+TEST(PlanExport, BundleIsSortedAndDescribed) {
+  const auto bundle = [](const BundleOptions& options) {
+    return archive_of({file("013-team.md", "team_markdown"), file("002-10-a_raw.json", "a"), file("002-2-b.md"), file("manifest.json")}, named_content, options);
+  };
+  const auto bytes = bundle({}).value();
+  const auto files = read_zip_bytes(bytes).value();
+  std::vector<std::string> names;
+  for (const ZipEntry& entry : files) names.push_back(entry.name);
+  EXPECT_THAT(names, ElementsAre("002-10-a_raw.json", "002-2-b.md", "013-team.md", "manifest.json"));
+  // In the archive itself, too: reading sorts.
+  EXPECT_LT(bytes.find("002-10-a_raw.json"), bytes.find("002-2-b.md"));
+  EXPECT_LT(bytes.find("002-2-b.md"), bytes.find("013-team.md"));
+  const json::value manifest = parse(files.back().bytes);
+  const auto& listed = list(manifest, "files");
+  ASSERT_EQ(listed.size(), 3u);
+  EXPECT_EQ(text(listed[0], "filename"), "002-10-a_raw.json");
+  EXPECT_EQ(text(listed[0], "sha256"), sha256_hex("bytes of 002-10-a_raw.json"));
+  EXPECT_TRUE(listed[1].at("task_key").is_null());
+  EXPECT_EQ(get_bool(listed[2], "stale"), true);
+  EXPECT_EQ(get_int(listed[2], "version"), 2);
+  EXPECT_EQ(text(manifest, "generated_at"), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(bundle({}).value(), bytes);
+  EXPECT_EQ(read_zip_bytes(bundle({.raw = false}).value()).value().size(), 3u);
+}
+
+TEST(PlanExport, AFileThatIsGoneIsLeftOut) {
+  const auto load = [](const std::string& name) -> Result<std::optional<BundleContent>> {
+    if (name == "b.md") return std::nullopt;
+    return named_content(name);
+  };
+  const auto files = read_zip_bytes(archive_of({file("a.md"), file("b.md"), file("c.md")}, load).value()).value();
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[1].name, "c.md");
+  EXPECT_EQ(list(parse(files[2].bytes), "files").size(), 2u);
+  const auto none = archive_of({file("b.md")}, load);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, ErrorCode::ContentNotFound);
-  const auto broken = write_bundle(
-      *writer, {}, {{"a.md", "a"}},
-      [](std::string_view) -> Result<std::string> { return fail(ErrorCode::DatabaseError, "gone"); }, TimePoint{});
-  ASSERT_FALSE(broken);
-  EXPECT_EQ(broken.error().code, ErrorCode::DatabaseError);
+}
+
+TEST(PlanExport, EmptyBrokenAndHugeBundlesSayWhy) {
+  const auto code = [](const Result<std::string>& result) { return result ? ErrorCode::Internal : result.error().code; };
+  EXPECT_EQ(code(archive_of({}, named_content)), ErrorCode::ContentNotFound);
+  EXPECT_EQ(code(archive_of({file("a_raw.json")}, named_content, {.raw = false})), ErrorCode::ContentNotFound);
+  EXPECT_EQ(code(archive_of({file("a.md")}, [](const std::string&) -> Result<std::optional<BundleContent>> { return fail(ErrorCode::DatabaseError, "gone"); })),
+            ErrorCode::DatabaseError);
+  EXPECT_EQ(code(archive_of({file("a.md", "", 300 << 20), file("b.md", "", 300 << 20)}, named_content)), ErrorCode::LimitExceeded);
+  EXPECT_EQ(code(archive_of(std::vector<BundleFile>(20'000), named_content)), ErrorCode::LimitExceeded);
 }
 
 }  // namespace

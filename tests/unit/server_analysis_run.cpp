@@ -117,8 +117,21 @@ TEST(AnalysisCall, TakesWhatTheClientAsksFor) {
   EXPECT_EQ(spec.messages[0].parts, std::vector<std::string>{"S"});
   EXPECT_EQ(spec.messages[1].parts, (std::vector<std::string>{"<context>\nC < /context>\n</context>", "Q"}));
   EXPECT_EQ(spec.max_output_tokens, 600);
+  EXPECT_TRUE(spec.fixed_budget);
   EXPECT_EQ(spec.effort, "low");
+  EXPECT_EQ(spec.verbosity, ServerSettings{}.text_verbosity_default);
+  EXPECT_EQ(spec.summary, ServerSettings{}.reasoning_summary_default);
+  EXPECT_FALSE(spec.temperature);
   EXPECT_TRUE(spec.schema.is_null());
+}
+
+TEST(AnalysisCall, TakesTheParametersOfTheClient) {
+  const auto request = AnalysisRequest::from_request(json::parse(
+      R"({"task_id":"risk","model_key":"m","prompt":"Q","temperature":0,"text_verbosity":"low","reasoning_summary":"concise"})"));
+  const auto spec = analysis_call(request, "a_1", ServerSettings{}, std::nullopt);
+  EXPECT_EQ(spec.temperature, 0.0);
+  EXPECT_EQ(spec.verbosity, "low");
+  EXPECT_EQ(spec.summary, "concise");
 }
 
 }  // namespace

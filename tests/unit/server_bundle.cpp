@@ -14,14 +14,27 @@ using test::ServerPlan;
 
 class ServerBundle : public testing::Test {
  protected:
+  Result<std::shared_ptr<BundleBody>> open(bool raw = true, TimePoint now = ServerPlan::kNow) {
+    std::vector<plan::BundleFile> listed;
+    for (const auto& file : *files_.list(test::real_recipe())) listed.push_back({file.filename, file.task_key, file.size_bytes});
+    const auto load = [this](const std::string& name) -> Result<std::optional<plan::BundleContent>> {
+      if (broken_) return fail(ErrorCode::DatabaseUnavailable, "broken");
+      ++loads_;
+      PLANEXE_TRY_ASSIGN(auto file, files_.load(name));
+      if (!file) return std::nullopt;
+      return plan::BundleContent{file->content, file->version, file->stale};
+    };
+    PLANEXE_TRY_ASSIGN(auto bundle, plan::Bundle::make(*plan_response(plan_.store(), plan_.plan()), std::move(listed), load, {raw, now}));
+    return BundleBody::open(std::move(bundle));
+  }
   Result<std::string> make(bool raw = true, TimePoint now = ServerPlan::kNow) {
-    BundleSource source;
-    source.plan = *plan_response(plan_.store(), plan_.plan());
-    source.files = *files_.list(test::real_recipe());
-    source.load = [this](const std::string& name) { return files_.load(name); };
-    source.raw = raw;
-    source.now = now;
-    return make_bundle(source);
+    PLANEXE_TRY_ASSIGN(const auto body, open(raw, now));
+    std::string archive;
+    for (;;) {
+      PLANEXE_TRY_ASSIGN(const auto piece, body->next());
+      if (piece.empty()) return archive;
+      archive += piece;
+    }
   }
   static std::map<std::string, std::string> read(const std::string& archive) {
     std::map<std::string, std::string> entries;
@@ -32,6 +45,8 @@ class ServerBundle : public testing::Test {
     return entries;
   }
 
+  int loads_ = 0;
+  bool broken_ = false;
   ServerPlan plan_;
   PlanFiles files_{plan_.store(), ServerPlan::kId, {}};
 };
@@ -78,6 +93,36 @@ TEST_F(ServerBundle, RawAnswersCanBeLeftOut) {
   plan_.put_output("014-2-swot_analysis.md", "swot");
   EXPECT_EQ(read(*make(false)).size(), 2u);
   EXPECT_FALSE(read(*make(false)).contains("014-1-swot_analysis_raw.json"));
+}
+
+TEST_F(ServerBundle, PiecesComeBeforeAllFilesAreRead) {
+  // Hashes in a row do not compress to less than their half.
+  std::string text;
+  for (int i = 0; text.size() < BundleBody::kPieceBytes; ++i) text += sha256_hex(std::to_string(i));
+  for (int i = 0; i < 12; ++i) plan_.put_output(fmt::format("{:03}-file.txt", i), text);
+  const auto body = open();
+  ASSERT_TRUE(body);
+  std::vector<std::size_t> sizes;
+  std::string archive;
+  for (auto piece = (*body)->next(); piece && !piece->empty(); piece = (*body)->next()) {
+    if (sizes.empty()) EXPECT_LT(loads_, 4);
+    sizes.push_back(piece->size());
+    archive += *piece;
+  }
+  EXPECT_GE(sizes.size(), 4u);
+  EXPECT_LT(*std::ranges::max_element(sizes), 2 * BundleBody::kPieceBytes);
+  EXPECT_EQ(read(archive).size(), 13u);
+  EXPECT_EQ(archive, *make());
+}
+
+TEST_F(ServerBundle, AFailureInTheMiddleIsNoEnd) {
+  plan_.put_output("002-2-a.txt", "text");
+  const auto body = open();
+  ASSERT_TRUE(body);
+  broken_ = true;
+  const auto piece = (*body)->next();
+  ASSERT_FALSE(piece);
+  EXPECT_EQ(piece.error().code, ErrorCode::DatabaseUnavailable);
 }
 
 TEST_F(ServerBundle, NothingIsNoArchive) {

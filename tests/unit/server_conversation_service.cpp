@@ -402,6 +402,116 @@ TEST_F(ConversationServiceTest, ARestartMakesItIdle) {
   EXPECT_EQ(view.at("turns").as_array().back().at("status"), "failed");
 }
 
+TEST_F(ConversationServiceTest, TheEndOfTheServerEndsARunningTurn) {
+  model.hold = true;
+  const auto token = prepare();
+  const auto live = service->open(kConversation, token, std::nullopt).value();
+  until([&] { return model.waits(); });
+  EXPECT_EQ(service->running(), 1U);
+  PlayedStream stream;
+  service->stop();
+  EXPECT_TRUE(wait(read(live, stream)));
+  EXPECT_EQ(stream.names(), (Names{"response.created", "response.output_text.delta", "response.error"}));
+  EXPECT_NE(stream.received.find("\"code\":\"SHUTTING_DOWN\""), std::string::npos);
+  EXPECT_EQ(service->running(), 0U);
+  EXPECT_EQ(model.active(), 0U) << "the calls are cancelled";
+  EXPECT_EQ(db.row().status, "idle");
+  EXPECT_EQ(db.row().last_error.at("code"), "SHUTTING_DOWN");
+  const auto turn = db.turns().back();
+  EXPECT_EQ(turn.status, "failed");
+  EXPECT_EQ(turn.error.at("code"), "SHUTTING_DOWN");
+  EXPECT_EQ(turn.text, "How ") << "what had come is kept";
+}
+
+TEST_F(ConversationServiceTest, TheEndOfTheServerRefusesWhatIsNew) {
+  const auto token = prepare();
+  service->stop();
+  EXPECT_EQ(service->open(kConversation, token, std::nullopt).error().code, ErrorCode::ShuttingDown);
+  EXPECT_EQ(code_of(wait(service->prepare(kConversation, turn("More")))), "SHUTTING_DOWN");
+  EXPECT_EQ(code_of(wait(service->follow_up(kConversation, turn("More")))), "SHUTTING_DOWN");
+  EXPECT_EQ(code_of(wait(service->finalize(kConversation))), "SHUTTING_DOWN");
+  analyses->stop();
+  EXPECT_EQ(code_of(analyses->prepare(json::parse(R"({"task_id":"risk","model_key":"model-a","prompt":"Q"})"))), "SHUTTING_DOWN");
+  EXPECT_TRUE(model.specs.empty());
+}
+
+TEST_F(ConversationServiceTest, TheEndOfTheServerEndsATurnThatHasNotBegun) {
+  const auto live = service->open(kConversation, prepare(), std::nullopt).value();
+  service->stop();  // while the dialogue is read
+  EXPECT_EQ(service->running(), 1U);
+  settle(live);
+  EXPECT_EQ(service->running(), 0U);
+  EXPECT_EQ(live->log().name(live->log().last_id()), "response.error");
+  EXPECT_EQ(db.turns().back().error.at("code"), "SHUTTING_DOWN");
+  EXPECT_EQ(model.active(), 0U);
+}
+
+TEST_F(ConversationServiceTest, TheEndOfTheServerAnswersAFollowup) {
+  model.hold = true;
+  std::optional<Result<json::object>> answer;
+  asio::co_spawn(loop, service->follow_up(kConversation, turn("More")), [&](std::exception_ptr, Result<json::object> given) { answer = std::move(given); });
+  until([&] { return model.waits(); });
+  service->stop();
+  until([&] { return answer.has_value(); });
+  EXPECT_EQ(code_of(*answer), "SHUTTING_DOWN");
+}
+
+TEST_F(ConversationServiceTest, TheEndOfTheServerEndsAnAnalysis) {
+  model.hold = true;
+  const auto session = analyses->prepare(json::parse(R"({"task_id":"risk","model_key":"model-a","prompt":"Q"})")).value();
+  const auto live = analyses->open("risk", "model-a", std::string(session.at("session_id").as_string())).value();
+  until([&] { return model.waits(); });
+  EXPECT_EQ(analyses->running(), 1U);
+  analyses->stop();
+  settle(live);
+  EXPECT_EQ(analyses->running(), 0U);
+  EXPECT_EQ(live->log().name(live->log().last_id()), "stream.error");
+  EXPECT_NE(live->log().data(live->log().last_id()).find("SHUTTING_DOWN"), std::string_view::npos);
+  EXPECT_EQ(model.active(), 0U);
+}
+
+TEST_F(ConversationServiceTest, ARunWithoutItsServiceEndsQuietly) {
+  model.hold = true;
+  const auto live = service->open(kConversation, prepare(), std::nullopt).value();
+  until([&] { return model.waits(); });
+  const std::weak_ptr<ConversationService> gone = service;
+  service.reset();
+  EXPECT_TRUE(gone.expired()) << "nothing keeps a service that nobody uses";
+  model.go_on();
+  settle(live);
+  EXPECT_EQ(db.turns().back().status, "completed") << "who still holds the run sees its end stored";
+}
+
+TEST_F(ConversationServiceTest, TheModelChangesBetweenTurnsOnly) {
+  no_provider = false;
+  llm::ModelEntry entry;
+  entry.id = "model-c";
+  catalogue.models.push_back(entry);
+  const json::object wish{{"model_key", "model-c"}, {"conversation_id", kConversation}};
+  model.hold = true;
+  const auto live = service->open(kConversation, prepare(), std::nullopt).value();
+  until([&] { return model.waits(); });
+  EXPECT_EQ(wait(service->create(wish)).value().at("model_key"), "model-a") << "the running turn keeps its model";
+  model.go_on();
+  settle(live);
+  EXPECT_EQ(db.row().model_key, "model-a");
+  EXPECT_EQ(db.row().status, "idle");
+  EXPECT_FALSE(db.row().draft_intake.is_null());
+  EXPECT_EQ(wait(service->create(wish)).value().at("model_key"), "model-c");
+  EXPECT_EQ(db.row().model_key, "model-c");
+  EXPECT_FALSE(db.row().draft_intake.is_null()) << "nothing else changes";
+  // The end of a form that was asked for before takes nothing back.
+  prepare("More");
+  model.hold = true;
+  std::optional<Result<json::object>> answer;
+  asio::co_spawn(loop, service->finalize(kConversation), [&](std::exception_ptr, Result<json::object> given) { answer = std::move(given); });
+  until([&] { return model.waits(); });
+  db.commit({store::SetConversation{kConversation, std::nullopt, "model-a"}});
+  model.go_on();
+  until([&] { return answer.has_value(); });
+  EXPECT_EQ(db.row().model_key, "model-a");
+}
+
 TEST_F(ConversationServiceTest, WithAnotherProcessOnlyAnOldTurnIsTakenForLost) {
   services.exclusive = false;
   auto row = db.row();
@@ -423,9 +533,7 @@ TEST_F(ConversationServiceTest, APlanMadeMeanwhileIsKept) {
   plan.prompt = "x";
   plan.created_at = plan.updated_at = db.start;
   ASSERT_TRUE(db.store->commit(store::Transaction{"PlanExe_1", std::nullopt, {store::CreatePlan{plan, {}, {}}}, "t"}).ok());
-  auto row = db.row();
-  row.plan_id = "PlanExe_1";
-  db.commit({store::PutConversation{row}});
+  db.commit({store::SetConversation{kConversation, "PlanExe_1", std::nullopt}});
   model.go_on();
   settle(live);
   EXPECT_EQ(db.row().plan_id, "PlanExe_1");

@@ -86,7 +86,7 @@ class RunBench {
   void text(const std::string& delta, int attempt = 1) { perform(run_.delta(CallPart::reply, attempt, TextKind::text, delta, now())); }
   void reasoning(const std::string& delta) { perform(run_.delta(CallPart::reply, 1, TextKind::reasoning, delta, now())); }
   void wake() { perform(run_.wake(now())); }
-  void cancel() { perform(run_.cancel(now())); }
+  void cancel(ErrorCode why = ErrorCode::Cancelled) { perform(run_.cancel(why, now())); }
   void discard() { perform(run_.discard(now())); }
 
   void attempt_ended(CallPart part, int attempt, const std::string& text, const std::string& response, std::optional<Error> error = {},

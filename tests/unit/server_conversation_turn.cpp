@@ -25,7 +25,7 @@ class TurnTest : public ::testing::Test {
       return PlannedCall{std::move(spec), std::move(judge), std::move(ledger)};
     };
     if (!with_reply) setup.witness = dialogue.turns.back();
-    if (with_reply) setup.reply = plan(reply_call(dialogue, {}, "medium", setup.answer.turn), reply_judge(), first_id);
+    if (with_reply) setup.reply = plan(reply_call(dialogue, {}, ServerSettings{}, setup.answer.turn), reply_judge(), first_id);
     form_id = first_id + limits::kAttemptsPerCall;
     setup.form = plan(form_call(dialogue, {}, "intake/form/" + std::to_string(form_id)), form_judge(), form_id);
     run = std::make_unique<TurnRun>(std::move(setup));

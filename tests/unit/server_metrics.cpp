@@ -74,39 +74,50 @@ engine::Event event(std::string type, json::object payload, std::int64_t interac
   return made;
 }
 
-json::object call_payload(std::string_view kind, json::object data) {
-  return {{"event", kind}, {"data", std::move(data)}};
-}
-
 TEST(ServerMetrics, EventsOfAPlanBecomeMetrics) {
   Metrics metrics;
   EventMetrics watcher(metrics);
-  watcher.observe(
-      "p1",
-      {event("status", {{"status", "running"}}), event("status", {{"status", "running"}}),
-       event("task", {{"task_key", "swot"}, {"state", "running"}, {"duration_ms", 0}}),
-       event("llm_stream",
-             call_payload("start", {{"provider", "openai"}, {"model", "m"}, {"attempt_reason", "repair"}}), 4),
-       event("llm_stream", call_payload("text_delta", {{"delta", "a"}}), 4),
-       event("llm_stream",
-             call_payload(
-                 "final",
-                 {{"usage", json::object{{"input_tokens", 100}, {"cached_input_tokens", 40}, {"output_tokens", 9}}}}),
-             4),
-       event("llm_stream",
-             call_payload("end", {{"status", "completed"}, {"duration_ms", 1500}, {"cost_micros", 2500000}}), 4),
-       event("task", {{"task_key", "swot"}, {"state", "completed"}, {"duration_ms", 2000}}),
-       event("status", {{"status", "completed"}})});
+  watcher.observe("p1", {event("status", {{"status", "running"}}), event("status", {{"status", "running"}}),
+                         event("task", {{"task_key", "swot"}, {"state", "running"}, {"duration_ms", 0}}),
+                         event("task", {{"task_key", "swot"}, {"state", "completed"}, {"duration_ms", 2000}}),
+                         event("status", {{"status", "completed"}})});
   expect_line(metrics, R"(planexe_plan_transitions_total{state="running"} 1)");
   expect_line(metrics, R"(planexe_plan_transitions_total{state="completed"} 1)");
   expect_line(metrics, R"(planexe_tasks_total{state="completed",task="swot"} 1)");
+  EXPECT_EQ(metrics.text().find("p1"), std::string::npos);
+}
+
+TEST(ServerMetrics, RequestsOfTheModelClientBecomeMetrics) {
+  Metrics metrics;
+  ModelMetrics watcher(metrics);
+  llm::AttemptStart start;
+  start.provider = "openai";
+  start.model = "m";
+  start.queue_ms = 2500;
+  watcher.attempt_started(start);
+  llm::AttemptRecord record;
+  record.provider = "openai";
+  record.model = "m";
+  record.status = "completed";
+  record.reason = llm::AttemptReason::repair;
+  record.usage.input_tokens = 100;
+  record.usage.cached_input_tokens = 40;
+  record.cost_micros = 2'500'000;
+  record.duration_ms = 1500;
+  watcher.attempt_ended(record);
+  expect_line(metrics, R"(planexe_llm_limit_wait_seconds_sum{model="m",provider="openai"} 2.5)");
   expect_line(metrics, R"(planexe_llm_attempts_total{model="m",provider="openai",status="completed"} 1)");
   expect_line(metrics, R"(planexe_llm_retries_total{model="m",provider="openai",reason="repair"} 1)");
   expect_line(metrics, R"(planexe_llm_tokens_total{kind="cached_input",model="m",provider="openai"} 40)");
   expect_line(metrics, R"(planexe_llm_cost_dollars_total{model="m",provider="openai"} 2.5)");
-  EXPECT_EQ(metrics.text().find("p1"), std::string::npos);
-  watcher.observe("p1", {event("llm_stream", call_payload("end", {{"status", "failed"}}), 99)});
-  EXPECT_EQ(metrics.text().find("\"failed\""), std::string::npos) << "an end without its start is not counted";
+}
+
+TEST(ServerMetrics, InventedMethodsAreOneLabel) {
+  Metrics metrics;
+  for (int i = 0; i < 100; ++i) metrics.request_finished("none", "X" + std::to_string(i), 405, 1ms);
+  metrics.request_finished("none", "DELETE", 404, 1ms);
+  expect_line(metrics, R"(planexe_http_requests_total{method="other",route="none",status="405"} 100)");
+  expect_line(metrics, R"(planexe_http_requests_total{method="DELETE",route="none",status="404"} 1)");
 }
 
 TEST(ServerHealth, AProbeThatTakesTooLongHasFailed) {

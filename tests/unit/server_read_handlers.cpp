@@ -53,6 +53,12 @@ class ServerReadHandlers : public testing::Test {
     });
     loop_.restart();
     loop_.run();
+    while (response.more) {
+      const auto piece = response.more->next();
+      EXPECT_TRUE(piece);
+      if (!piece || piece->empty()) break;
+      response.body += *piece;
+    }
     return response;
   }
 

@@ -90,7 +90,7 @@ TEST_F(ServerStaticFiles, OnlyReadingIsAllowed) {
   request.method = "POST";
   const auto answer = load().answer(request);
   EXPECT_EQ(answer.status, 405);
-  EXPECT_EQ(header(answer, "Allow"), "GET, HEAD");
+  EXPECT_EQ(header(answer, "Allow"), "GET, HEAD, OPTIONS");
 }
 
 TEST_F(ServerStaticFiles, HashedNamesAreKeptForAYear) {

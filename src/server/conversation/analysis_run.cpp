@@ -48,7 +48,7 @@ AnalysisRun::AnalysisRun(AnalysisSetup setup) : setup_(std::move(setup)), gather
 
 int AnalysisRun::commit(std::vector<store::Write> writes, std::string label) {
   const int token = ++last_token_;
-  wants_.push_back(wanted::Commit{token, store::Transaction{"", std::nullopt, std::move(writes), std::move(label)}, false});
+  wants_.push_back(wanted::Commit{token, store::Transaction{"", std::nullopt, std::move(writes), std::move(label)}});
   return token;
 }
 
@@ -145,13 +145,13 @@ void AnalysisRun::stop(TurnFailure failure) {
   wants_.push_back(wanted::CancelCall{CallPart::reply});
 }
 
-Wants AnalysisRun::cancel(Moment) {
-  if (phase_ == Phase::running) stop(turn_failure(ErrorCode::Cancelled));
+Wants AnalysisRun::cancel(ErrorCode why, Moment) {
+  if (phase_ == Phase::running) stop(turn_failure(why));
   return take();
 }
 
 /// Its ledger rows belong to nobody else, so they are closed as ever.
-Wants AnalysisRun::discard(Moment now) { return cancel(now); }
+Wants AnalysisRun::discard(Moment now) { return cancel(ErrorCode::Cancelled, now); }
 
 Wants AnalysisRun::finished(CallPart, llm::CallOutcome outcome, Moment now) {
   if (phase_ == Phase::storing || phase_ == Phase::over) return {};

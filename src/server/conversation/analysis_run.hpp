@@ -36,7 +36,7 @@ class AnalysisRun final : public Run {
   Wants finished(CallPart part, llm::CallOutcome outcome, Moment now) override;
   Wants committed(int token, const store::CommitResult& result, Moment now) override;
   Wants wake(Moment now) override;
-  Wants cancel(Moment now) override;
+  Wants cancel(ErrorCode why, Moment now) override;
   Wants discard(Moment now) override;
 
   [[nodiscard]] const EventLog& log() const override { return log_; }

@@ -30,6 +30,9 @@ AnalysisRequest AnalysisRequest::from_request(const json::value& body) {
   request.system_prompt = trim(text_of(body, "system_prompt"));
   request.stage = trim(text_of(body, "stage"));
   request.effort = text_of(body, "reasoning_effort");
+  request.verbosity = text_of(body, "text_verbosity");
+  request.summary = text_of(body, "reasoning_summary");
+  request.temperature = get_double(body, "temperature");
   request.previous_response_id = text_of(body, "previous_response_id");
   request.max_output_tokens = static_cast<int>(get_int(body, "max_output_tokens").value_or(0));
   request.form = asks_for_form(body);
@@ -52,8 +55,12 @@ llm::CallSpec analysis_call(const AnalysisRequest& request, const std::string& s
   if (request.form) spec.schema = form_schema();
   spec.model = request.model_key;
   spec.effort = request.effort.empty() ? settings.effort_default : request.effort;
-  if (request.max_output_tokens > 0) spec.max_output_tokens = request.max_output_tokens;
-  else if (settings.max_output_tokens_default) spec.max_output_tokens = static_cast<int>(*settings.max_output_tokens_default);
+  spec.verbosity = request.verbosity.empty() ? settings.text_verbosity_default : request.verbosity;
+  spec.summary = request.summary.empty() ? settings.reasoning_summary_default : request.summary;
+  spec.temperature = request.temperature;
+  const auto wanted = request.max_output_tokens > 0 ? request.max_output_tokens : settings.max_output_tokens_default.value_or(0);
+  spec.fixed_budget = wanted > 0;
+  if (spec.fixed_budget) spec.max_output_tokens = static_cast<int>(wanted);
   spec.cache_key = sha256_hex(request.task_id).substr(0, 32);
   spec.parent = thread;
   const auto& own = request.form ? form_instructions() : analysis_instructions();
@@ -65,8 +72,26 @@ llm::CallSpec analysis_call(const AnalysisRequest& request, const std::string& s
   return spec;
 }
 
+Result<void> AnalysisService::check_open() const {
+  if (stopping_) return fail(ErrorCode::ShuttingDown, "The server is shutting down.");
+  return check_streaming(services_);
+}
+
+void AnalysisService::stop() {
+  stopping_ = true;
+  // A run that ends leaves the list.
+  for (const auto& [session, live] : std::map(runs_)) live->cancel(ErrorCode::ShuttingDown);
+}
+
+void AnalysisService::ended(const std::string& session_id) {
+  const auto it = runs_.find(session_id);
+  if (it == runs_.end()) return;
+  sessions_.ended(session_id, it->second->log().bytes(), services_.clock->now());
+  runs_.erase(it);
+}
+
 Result<json::object> AnalysisService::prepare(const json::value& body) {
-  PLANEXE_TRY(check_streaming(services_));
+  PLANEXE_TRY(check_open());
   PLANEXE_TRY(check_schema_names(body));
   auto request = AnalysisRequest::from_request(body);
   PLANEXE_TRY(check_model(services_, request.model_key));
@@ -83,12 +108,13 @@ Result<json::object> AnalysisService::prepare(const json::value& body) {
 
 Result<std::shared_ptr<LiveRun>> AnalysisService::open(const std::string& task_id, const std::string& model_key,
                                                        const std::string& session_id) {
-  PLANEXE_TRY(check_streaming(services_));
+  PLANEXE_TRY(check_open());
   PLANEXE_TRY_ASSIGN(auto* session, sessions_.look(session_id, task_id, model_key, services_.clock->now()));
   if (session->opened) return session->payload ? session->payload->live : nullptr;
   session->opened = true;
   auto live = std::make_shared<LiveRun>(services_);
   session->payload->live = live;
+  runs_.insert_or_assign(session_id, live);
   asio::co_spawn(services_.loop, begin(session_id, live, std::move(session->payload->request), session->expires_at), asio::detached);
   return live;
 }
@@ -111,7 +137,7 @@ asio::awaitable<void> AnalysisService::begin(std::string session_id, std::shared
                                                 {"modelKey", request.model_key},
                                                 {"error", turn_error_json(turn_failure(ErrorCode::DatabaseUnavailable))},
                                                 {"timestamp", format_iso(services_.clock->now())}});
-    sessions_.ended(session_id, live->log().bytes(), services_.clock->now());
+    ended(session_id);
     co_return;
   }
   const auto thread = thread_of(request.previous_response_id, request.task_id);
@@ -123,11 +149,13 @@ asio::awaitable<void> AnalysisService::begin(std::string session_id, std::shared
   AnalysisSetup setup{session_id, request.task_id, request.model_key, thread ? request.previous_response_id : std::string(),
                       std::move(request.metadata), expires_at, std::move(spec), request.form ? analysis_form_judge() : analysis_judge(),
                       std::move(ledger)};
-  live->begin(std::make_unique<AnalysisRun>(std::move(setup)), [self, session_id, weak = std::weak_ptr(live)](Run& over) {
-    auto* session = self->sessions_.find(session_id);
+  // The service owns its runs, not they the service.
+  live->begin(std::make_unique<AnalysisRun>(std::move(setup)), [weak = weak_from_this(), session_id](Run& over) {
+    const auto service = weak.lock();
+    if (!service) return;
+    auto* session = service->sessions_.find(session_id);
     if (session && session->payload) session->payload->thread = static_cast<AnalysisRun&>(over).thread();
-    const auto ended = weak.lock();
-    self->sessions_.ended(session_id, ended ? ended->log().bytes() : 0, self->services_.clock->now());
+    service->ended(session_id);
   });
 }
 

@@ -44,8 +44,13 @@ class ConversationService::Preparing {
   std::string id_;
 };
 
+Result<void> ConversationService::check_open() const {
+  if (stopping_) return fail(ErrorCode::ShuttingDown, "The server is shutting down.");
+  return check_streaming(services_);
+}
+
 Result<void> ConversationService::check_request(const json::value& body) const {
-  PLANEXE_TRY(check_streaming(services_));
+  PLANEXE_TRY(check_open());
   PLANEXE_TRY(check_schema_names(body));
   return check_model(services_, text_of(body, "model_key"));
 }
@@ -70,7 +75,7 @@ asio::awaitable<Result<Dialogue>> ConversationService::load(std::string id) {
 }
 
 ConversationService::Reply ConversationService::create(json::value body) {
-  PLANEXE_CO_TRY(check_streaming(services_));
+  PLANEXE_CO_TRY(check_open());
   const auto model = text_of(body, "model_key");
   if (const auto usable = check_model(services_, model); !usable)
     co_return fail(ErrorCode::ModelUnavailable, usable.error().message, usable.error().detail);
@@ -84,20 +89,25 @@ ConversationService::Reply ConversationService::create(json::value body) {
     PLANEXE_CO_TRY_ASSIGN(auto dialogue, co_await load(given));
     row = std::move(dialogue.conversation);
   }
-  // A running turn writes its own row; the model of the next turn comes with that turn.
-  const bool changed = given.empty() || (row.model_key != model && !busy(row.id));
-  if (changed) {
+  if (given.empty()) {
     row.model_key = model;
-    row.updated_at = services_.clock->now();
+    row.updated_at = row.created_at;
     PLANEXE_CO_TRY(co_await on_pool(services_, [store = services_.store, row] {
       return commit_conversation(*store, {store::PutConversation{row}}, "conversation_create");
     }));
+  } else if (row.model_key != model) {
+    // A running turn keeps its model; the next one names its own.
+    PLANEXE_CO_TRY(co_await on_pool(services_, [store = services_.store, id = row.id, model] {
+      return commit_conversation(*store, {store::SetConversation{id, std::nullopt, model}}, "conversation_model");
+    }));
+    PLANEXE_CO_TRY_ASSIGN(auto changed, co_await load(row.id));
+    row = std::move(changed.conversation);
   }
   co_return json::object{{"conversation_id", row.id}, {"model_key", row.model_key}, {"created", given.empty()}};
 }
 
 ConversationService::Reply ConversationService::view(std::string id) {
-  PLANEXE_CO_TRY(check_streaming(services_));
+  PLANEXE_CO_TRY(check_open());
   PLANEXE_CO_TRY_ASSIGN(auto dialogue, co_await load(id));
   const auto it = runs_.find(id);
   if (it == runs_.end()) co_return conversation_view(dialogue);
@@ -108,7 +118,7 @@ ConversationService::Reply ConversationService::view(std::string id) {
 }
 
 asio::awaitable<Result<void>> ConversationService::remove(std::string id) {
-  PLANEXE_CO_TRY(check_streaming(services_));
+  PLANEXE_CO_TRY(check_open());
   sessions_.forget(id);
   // The turn writes nothing from here on; what it has submitted before comes before the deletion.
   if (const auto it = runs_.find(id); it != runs_.end()) it->second->discard();
@@ -155,7 +165,7 @@ ConversationService::Reply ConversationService::prepare(std::string id, json::va
 
 Result<std::shared_ptr<LiveRun>> ConversationService::open(const std::string& id, const std::string& token,
                                                            std::optional<std::string_view> model_key) {
-  PLANEXE_TRY(check_streaming(services_));
+  PLANEXE_TRY(check_open());
   PLANEXE_TRY_ASSIGN(auto* session, sessions_.look(token, id, model_key, services_.clock->now()));
   if (session->opened) return session->payload ? session->payload->live : nullptr;
   if (busy(id)) return fail(ErrorCode::SessionExpired, "Another message has taken the place of this one.");
@@ -171,7 +181,14 @@ std::shared_ptr<LiveRun> ConversationService::new_run(const std::string& id) {
   auto live = std::make_shared<LiveRun>(services_);
   runs_.insert_or_assign(id, live);
   ++changes_;
+  if (stopping_) live->cancel(ErrorCode::ShuttingDown);
   return live;
+}
+
+void ConversationService::stop() {
+  stopping_ = true;
+  // A run that ends leaves the list.
+  for (const auto& [id, live] : std::map(runs_)) live->cancel(ErrorCode::ShuttingDown);
 }
 
 void ConversationService::ended(const std::string& id, const std::string& token) {
@@ -196,9 +213,7 @@ TurnSetup ConversationService::setup_of(const Dialogue& dialogue, const Beginnin
   };
   if (beginning.form_only && !dialogue.turns.empty()) setup.witness = dialogue.turns.back();
   if (!beginning.form_only) {
-    auto spec = reply_call(dialogue, beginning.wishes, services_.settings->effort_default, setup.answer.turn);
-    if (services_.settings->max_output_tokens_default)
-      spec.max_output_tokens = static_cast<int>(*services_.settings->max_output_tokens_default);
+    auto spec = reply_call(dialogue, beginning.wishes, *services_.settings, setup.answer.turn);
     setup.reply = planned(std::move(spec), reply_judge(), "intake_reply", first_id);
   }
   const auto form_id = first_id + limits::kAttemptsPerCall;
@@ -229,9 +244,10 @@ asio::awaitable<void> ConversationService::begin(std::string id, std::shared_ptr
   }
   if (!beginning.model_key.empty()) dialogue->conversation.model_key = beginning.model_key;
   auto run = std::make_unique<TurnRun>(setup_of(*dialogue, beginning, *first_id));
-  live->begin(std::move(run), [self, id, token = beginning.token, end](Run& over) {
+  // The service owns its runs, not they the service.
+  live->begin(std::move(run), [weak = weak_from_this(), id, token = beginning.token, end](Run& over) {
     if (end) *end = static_cast<TurnRun&>(over).end();
-    self->ended(id, token);
+    if (const auto service = weak.lock()) service->ended(id, token);
   });
 }
 
@@ -258,7 +274,7 @@ ConversationService::Reply ConversationService::follow_up(std::string id, json::
 }
 
 ConversationService::Reply ConversationService::finalize(std::string id) {
-  PLANEXE_CO_TRY(check_streaming(services_));
+  PLANEXE_CO_TRY(check_open());
   if (busy(id)) co_return conversation_busy();
   Preparing guard(shared_from_this(), id);
   PLANEXE_CO_TRY_ASSIGN(auto dialogue, co_await load(id));

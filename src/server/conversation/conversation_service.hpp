@@ -36,6 +36,12 @@ class ConversationService : public std::enable_shared_from_this<ConversationServ
   /// SESSION_NOT_FOUND, SESSION_MISMATCH, SESSION_EXPIRED.
   Result<std::shared_ptr<LiveRun>> open(const std::string& id, const std::string& token, std::optional<std::string_view> model_key);
 
+  /// The server ends: every turn ends with SHUTTING_DOWN, its text so far is stored, its followers are told and its model
+  /// calls are cancelled. What comes later is refused with the same code.
+  void stop();
+  /// Turns that are not over; after stop() it falls to 0 as soon as their ends are stored.
+  [[nodiscard]] std::size_t running() const { return runs_.size(); }
+
  private:
   struct PreparedTurn {
     TurnWishes wishes;
@@ -58,6 +64,7 @@ class ConversationService : public std::enable_shared_from_this<ConversationServ
   [[nodiscard]] TurnSetup setup_of(const Dialogue& dialogue, const Beginning& beginning, std::int64_t first_id) const;
   std::shared_ptr<LiveRun> new_run(const std::string& id);
   void ended(const std::string& id, const std::string& token);
+  [[nodiscard]] Result<void> check_open() const;
   [[nodiscard]] Result<void> check_request(const json::value& body) const;
 
   const Services& services_;
@@ -66,6 +73,7 @@ class ConversationService : public std::enable_shared_from_this<ConversationServ
   std::map<std::string, std::shared_ptr<LiveRun>> runs_;  ///< by conversation
   std::uint64_t changes_ = 0;                             ///< of runs_
   std::set<std::string> recovering_;
+  bool stopping_ = false;
 };
 
 }  // namespace planexe::server

@@ -56,6 +56,10 @@ Result<void> commit_conversation(store::Store& store, std::vector<store::Write> 
   return fail(ErrorCode::DatabaseUnavailable, "The database does not answer.");
 }
 
+Result<void> abandon_calls(store::Store& store, TimePoint before) {
+  return commit_conversation(store, {store::AbandonCalls{before, std::string(kLeftBehind)}}, "calls_abandon");
+}
+
 Result<std::int64_t> reserve_turn_ids(store::Store& store) {
   auto first = store.reserve_interaction_ids(kIdsPerTurn);
   if (!first) return unavailable(first.error());

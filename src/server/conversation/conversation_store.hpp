@@ -21,6 +21,9 @@ Result<void> commit_conversation(store::Store& store, std::vector<store::Write> 
 /// Ids for the model calls of one turn: the first of limits::kAttemptsPerCall for the reply, then as many for the form.
 Result<std::int64_t> reserve_turn_ids(store::Store& store);
 
+/// Closes the ledger rows of turns and analyses whose process is gone; they were begun before `before`.
+Result<void> abandon_calls(store::Store& store, TimePoint before);
+
 /// The next number of a turn.
 int next_turn(const Dialogue& dialogue);
 

@@ -71,7 +71,8 @@ std::vector<store::Write> recovery_writes(Dialogue& dialogue, const std::vector<
   row.status = "idle";
   row.last_error = last_error_json(failure, now);
   row.updated_at = now;
-  std::vector<store::Write> writes{store::PutConversation{row}};
+  std::vector<store::Write> writes;
+  // Turns first: they are refused for a conversation that was deleted meanwhile, and nothing brings it back.
   for (auto& turn : dialogue.turns) {
     if (turn.status != "running") continue;
     turn.status = "failed";
@@ -79,11 +80,12 @@ std::vector<store::Write> recovery_writes(Dialogue& dialogue, const std::vector<
     turn.completed_at = now;
     writes.emplace_back(store::PutTurn{turn});
   }
+  writes.emplace_back(store::PutConversation{row});
   for (auto call : open_calls) {
     call.status = "abandoned";
     call.completed_at = now;
     call.usage_source = "estimate";
-    call.error_message = "The process ended while this call was in flight; the provider may have billed it.";
+    call.error_message = kLeftBehind;
     writes.emplace_back(store::UpdateInteraction{std::move(call)});
   }
   return writes;

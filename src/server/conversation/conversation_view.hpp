@@ -8,6 +8,9 @@
 
 namespace planexe::server {
 
+/// What the ledger says of a call whose process is gone.
+inline constexpr std::string_view kLeftBehind = "The process ended while this call was in flight; the provider may have billed it.";
+
 /// The contract's Conversation. `text_so_far`: of the answer that is being written.
 json::object conversation_view(const Dialogue& dialogue, std::string_view text_so_far = {}, std::string_view reasoning_so_far = {});
 

@@ -27,6 +27,8 @@ std::string next_events(const EventLog& log, std::int64_t& seen, bool aggregated
 
 asio::awaitable<void> follow(const Services& services, std::shared_ptr<LiveRun> run, ClientStream& stream, std::int64_t after,
                              bool aggregated) {
+  // A stopping server ends the run, and the run's last event says so.
+  stream.ends_itself();
   if (!co_await stream.begin_events()) co_return;
   const auto timer = std::make_shared<asio::steady_timer>(services.loop);
   run->follow(timer);
@@ -47,6 +49,8 @@ asio::awaitable<void> follow(const Services& services, std::shared_ptr<LiveRun> 
     if (!status && !co_await stream.write(std::string(kCommentLine))) co_return;
   }
 }
+
+bool nothing_left(const LiveRun& run, std::int64_t after) { return run.log().ended() && after > 0 && after >= run.log().last_id(); }
 
 asio::awaitable<void> wait_until_over(const Services& services, std::shared_ptr<LiveRun> run) {
   const auto timer = std::make_shared<asio::steady_timer>(services.loop);

@@ -14,6 +14,9 @@ namespace planexe::server {
 boost::asio::awaitable<void> follow(const Services& services, std::shared_ptr<LiveRun> run, ClientStream& stream, std::int64_t after,
                                     bool aggregated);
 
+/// True when a client that has seen event `after` has seen all there will ever be.
+[[nodiscard]] bool nothing_left(const LiveRun& run, std::int64_t after);
+
 /// Waits until the run is over.
 boost::asio::awaitable<void> wait_until_over(const Services& services, std::shared_ptr<LiveRun> run);
 

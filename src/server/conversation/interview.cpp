@@ -77,6 +77,9 @@ TurnWishes TurnWishes::from_request(const json::value& body) {
   wishes.instructions = trim(text_of(body, "instructions"));
   wishes.context = trim(text_of(body, "context"));
   wishes.effort = text_of(body, "reasoning_effort");
+  wishes.verbosity = text_of(body, "text_verbosity");
+  wishes.summary = text_of(body, "reasoning_summary");
+  wishes.store = get_bool(body, "store").value_or(true);
   if (const auto* metadata = get_object(body, "metadata")) wishes.metadata["client"] = *metadata;
   for (const char* name : {"store", "text_verbosity", "reasoning_summary"})
     if (const auto* value = find(body, name); value && !value->is_null()) wishes.metadata[name] = *value;
@@ -117,10 +120,15 @@ std::vector<llm::Message> spoken(const Dialogue& dialogue) {
   return messages;
 }
 
-llm::CallSpec reply_call(const Dialogue& dialogue, const TurnWishes& wishes, const std::string& effort, int turn) {
+llm::CallSpec reply_call(const Dialogue& dialogue, const TurnWishes& wishes, const ServerSettings& settings, int turn) {
   auto spec = call_of(dialogue, fmt::format("intake/reply/{}", turn));
   spec.schema_name = "intake__reply";
-  spec.effort = wishes.effort.empty() ? effort : wishes.effort;
+  spec.effort = wishes.effort.empty() ? settings.effort_default : wishes.effort;
+  spec.verbosity = wishes.verbosity.empty() ? settings.text_verbosity_default : wishes.verbosity;
+  spec.summary = wishes.summary.empty() ? settings.reasoning_summary_default : wishes.summary;
+  spec.store = wishes.store;
+  spec.fixed_budget = settings.max_output_tokens_default.has_value();
+  if (spec.fixed_budget) spec.max_output_tokens = static_cast<int>(*settings.max_output_tokens_default);
   const llm::Message rules{Role::developer, {interviewer_instructions()}};
   auto messages = spoken(dialogue);
   const auto last = std::find_if(messages.rbegin(), messages.rend(), [](const auto& m) { return m.role == Role::assistant; });
@@ -142,6 +150,7 @@ llm::CallSpec form_call(const Dialogue& dialogue, const TurnWishes& wishes, cons
   spec.schema_name = "intake__form";
   spec.schema = form_schema();
   spec.effort = kFormEffort;
+  spec.store = wishes.store;
   spec.max_output_tokens = limits::kFormTokensMax;
   spec.messages = spoken(dialogue);
   TurnWishes facts;

@@ -6,8 +6,9 @@
 
 #include "base/json.hpp"
 #include "llm/types.hpp"
-#include "store/rows.hpp"
 #include "server/conversation/intake_draft.hpp"
+#include "server/settings.hpp"
+#include "store/rows.hpp"
 
 namespace planexe::server {
 
@@ -15,7 +16,8 @@ namespace planexe::server {
 struct TurnWishes {
   std::string instructions;  ///< wishes about style
   std::string context;       ///< further text for the model
-  std::string effort;        ///< "" = the server's default
+  std::string effort, verbosity, summary;  ///< "" = the server's default
+  bool store = true;         ///< false: the provider is to keep nothing of it
   json::object metadata;     ///< stored, never sent
 
   static TurnWishes from_request(const json::value& body);
@@ -42,7 +44,7 @@ const store::TurnRow* last_message(const Dialogue& dialogue);
 std::vector<llm::Message> spoken(const Dialogue& dialogue);
 
 /// The question for the interviewer's next message; goes on with the provider's own thread where that can be.
-llm::CallSpec reply_call(const Dialogue& dialogue, const TurnWishes& wishes, const std::string& effort, int turn);
+llm::CallSpec reply_call(const Dialogue& dialogue, const TurnWishes& wishes, const ServerSettings& settings, int turn);
 
 /// The question for the form.
 llm::CallSpec form_call(const Dialogue& dialogue, const TurnWishes& wishes, const std::string& key);

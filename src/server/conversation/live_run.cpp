@@ -46,6 +46,7 @@ void LiveRun::begin(std::unique_ptr<Run> run, std::function<void(Run&)> over) {
   run_ = std::move(run);
   on_over_ = std::move(over);
   feed([gone = discard_asked_](Run& machine, Moment at) { return gone ? machine.discard(at) : machine.start(at); });
+  if (cancel_asked_) cancel(*cancel_asked_);
 }
 
 void LiveRun::end_with(std::string_view event, const json::object& data) {
@@ -55,8 +56,9 @@ void LiveRun::end_with(std::string_view event, const json::object& data) {
   wake_followers();
 }
 
-void LiveRun::cancel() {
-  feed([](Run& run, Moment at) { return run.cancel(at); });
+void LiveRun::cancel(ErrorCode why) {
+  cancel_asked_ = why;
+  feed([why](Run& run, Moment at) { return run.cancel(why, at); });
 }
 
 void LiveRun::discard() {
@@ -78,19 +80,7 @@ void LiveRun::feed(const std::function<Wants(Run&, Moment)>& event) {
 }
 
 void LiveRun::perform(wanted::Commit& commit) {
-  auto transaction = std::make_shared<store::Transaction>(std::move(commit.transaction));
-  if (!commit.keep_plan) return submit(std::move(transaction), commit.token, 0);
-  boost::asio::post(*services_.pool, [self = shared_from_this(), transaction, token = commit.token] {
-    auto& put = std::get<store::PutConversation>(transaction->writes.back());
-    auto stored = self->services_.store->conversation(put.row.id);
-    if (stored && *stored) {
-      put.row.plan_id = (*stored)->plan_id;
-      return self->submit(transaction, token, 0);
-    }
-    // Deleted meanwhile.
-    store::CommitResult result{stored ? store::CommitStatus::conflict : store::CommitStatus::failed, std::nullopt};
-    boost::asio::post(self->services_.loop, [self, token, result] { self->committed(token, result); });
-  });
+  submit(std::make_shared<const store::Transaction>(std::move(commit.transaction)), commit.token, 0);
 }
 
 void LiveRun::submit(std::shared_ptr<const store::Transaction> transaction, int token, int repeats) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,8 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   void begin(std::unique_ptr<Run> run, std::function<void(Run&)> over);
   /// Ends a run that could not begin, with one event.
   void end_with(std::string_view event, const json::object& data);
-  void cancel();
+  /// Ends the run with this code; its machine stores what has come. One that has not begun yet ends as soon as it begins.
+  void cancel(ErrorCode why);
   void discard();
 
   [[nodiscard]] const EventLog& log() const { return run_ ? run_->log() : log_; }
@@ -62,6 +64,7 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   bool feeding_ = false;
   bool ending_ = false;
   bool discard_asked_ = false;
+  std::optional<ErrorCode> cancel_asked_;
   std::map<CallPart, llm::CallId> calls_;
   std::map<std::pair<CallPart, int>, std::function<void(bool, ErrorCode)>> waiting_;
   std::vector<std::weak_ptr<boost::asio::steady_timer>> followers_;

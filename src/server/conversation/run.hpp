@@ -23,12 +23,10 @@ enum class CallPart { reply, form };
 
 /// What a run wants to be done.
 namespace wanted {
-/// Answered by committed(token). `keep_plan`: the last write puts a conversation; the plan that was made from it meanwhile
-/// is kept.
+/// Answered by committed(token).
 struct Commit {
   int token = 0;
   store::Transaction transaction;
-  bool keep_plan = false;
 };
 struct StartCall {
   CallPart part;
@@ -69,8 +67,8 @@ class Run {
   virtual Wants finished(CallPart part, llm::CallOutcome outcome, Moment now) = 0;
   virtual Wants committed(int token, const store::CommitResult& result, Moment now) = 0;
   virtual Wants wake(Moment now) = 0;
-  /// Somebody wants it stopped; what has come is stored as cancelled.
-  virtual Wants cancel(Moment now) = 0;
+  /// It is to stop: CANCELLED when somebody wants it, SHUTTING_DOWN when the server ends. What has come is stored with that code.
+  virtual Wants cancel(ErrorCode why, Moment now) = 0;
   /// Its owner is deleted: it stops and writes nothing any more.
   virtual Wants discard(Moment now) = 0;
 

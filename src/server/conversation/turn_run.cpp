@@ -17,9 +17,9 @@ TurnRun::CallState* TurnRun::state(CallPart part) {
   return it == calls_.end() ? nullptr : &it->second;
 }
 
-int TurnRun::commit(std::vector<store::Write> writes, std::string label, bool keep_plan) {
+int TurnRun::commit(std::vector<store::Write> writes, std::string label) {
   const int token = ++last_token_;
-  wants_.push_back(wanted::Commit{token, store::Transaction{"", std::nullopt, std::move(writes), std::move(label)}, keep_plan});
+  wants_.push_back(wanted::Commit{token, store::Transaction{"", std::nullopt, std::move(writes), std::move(label)}});
   return token;
 }
 
@@ -44,7 +44,10 @@ Wants TurnRun::start(Moment now) {
     setup_.answer.status = "running";
     setup_.answer.interaction_id = reply->planned.ledger.interaction();
     start_pending_ = true;
-    start_token_ = commit({store::PutTurn{setup_.answer}, store::PutConversation{setup_.conversation}}, "turn_start", true);
+    start_token_ = commit({store::PutTurn{setup_.answer},
+                           store::SetConversation{setup_.conversation.id, std::nullopt, setup_.conversation.model_key},
+                           store::PutConversation{setup_.conversation}},
+                          "turn_start");
   }
   begin_call(CallPart::reply);
   begin_call(CallPart::form);
@@ -176,9 +179,9 @@ void TurnRun::form_finished(CallState& call, llm::CallOutcome& outcome, Moment n
   stop(turn_failure(code == ErrorCode::Cancelled ? ErrorCode::ShuttingDown : waited ? ErrorCode::ProviderTimeout : code));
 }
 
-Wants TurnRun::cancel(Moment now) {
+Wants TurnRun::cancel(ErrorCode why, Moment now) {
   if (phase_ != Phase::running) return {};
-  stop(turn_failure(ErrorCode::Cancelled));
+  stop(turn_failure(why));
   settle(now);
   return take();
 }

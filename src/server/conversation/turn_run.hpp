@@ -65,7 +65,7 @@ class TurnRun final : public Run {
   Wants finished(CallPart part, llm::CallOutcome outcome, Moment now) override;
   Wants committed(int token, const store::CommitResult& result, Moment now) override;
   Wants wake(Moment now) override;
-  Wants cancel(Moment now) override;
+  Wants cancel(ErrorCode why, Moment now) override;
   Wants discard(Moment now) override;
 
   [[nodiscard]] const EventLog& log() const override { return log_; }
@@ -89,7 +89,7 @@ class TurnRun final : public Run {
   CallState* state(CallPart part);
   void begin_call(CallPart part);
   void write(std::vector<store::Write> writes, std::string label);
-  int commit(std::vector<store::Write> writes, std::string label, bool keep_plan = false);
+  int commit(std::vector<store::Write> writes, std::string label);
   json::object event(json::object fields) const;
   void tell_created(Moment now);
   void tell_deltas(std::vector<DeltaGather::Piece> pieces, Moment now);

@@ -65,7 +65,7 @@ void TurnRun::store_end(Moment now) {
     writes.emplace_back(store::PutTurn{answer});
   }
   writes.emplace_back(store::PutConversation{conversation});
-  end_token_ = commit(std::move(writes), "turn_end", true);
+  end_token_ = commit(std::move(writes), "turn_end");
 }
 
 void TurnRun::tell_end(Moment now) {

@@ -9,17 +9,23 @@ void ClientQueue::push(const ProgressMessage& message, Time now) {
     ++dropped_;
     return;
   }
-  const bool full = messages_.size() >= limits::kClientMessagesMax || bytes_ + message.text->size() > limits::kClientBytesMax;
-  if (!full) {
-    bytes_ += message.text->size();
-    messages_.push_back(message);
+  const auto size = message.text->size();
+  if (messages_.size() >= limits::kClientMessagesMax || bytes_ + size > limits::kClientBytesMax) {
+    overflow(1, now);
     return;
   }
-  dropped_ = static_cast<std::int64_t>(messages_.size()) + 1;
+  bytes_ += size;
+  messages_.push_back(message);
+}
+
+void ClientQueue::overflow(std::int64_t missed, Time now) {
+  const bool again = dropped_ > 0;
+  dropped_ += static_cast<std::int64_t>(messages_.size()) + missed;
   messages_.clear();
   bytes_ = 0;
+  if (again) return;
   overflows_.push_back(now);
-  while (!overflows_.empty() && now - overflows_.front() > limits::kOverflowWindow) overflows_.pop_front();
+  while (now - overflows_.front() > limits::kOverflowWindow) overflows_.pop_front();
   too_slow_ = too_slow_ || overflows_.size() >= static_cast<std::size_t>(limits::kOverflowsMax);
 }
 
@@ -29,13 +35,6 @@ std::optional<ProgressMessage> ClientQueue::pop() {
   messages_.pop_front();
   bytes_ -= message.text->size();
   return message;
-}
-
-void ClientQueue::drop_until(std::int64_t seq) {
-  while (!messages_.empty() && messages_.front().seq <= seq) {
-    bytes_ -= messages_.front().text->size();
-    messages_.pop_front();
-  }
 }
 
 std::optional<std::int64_t> ClientQueue::first_seq() const {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "server/client_stream.hpp"
@@ -14,15 +15,23 @@ namespace asio = boost::asio;
 /// How long a browser waits before it comes back.
 constexpr std::string_view kRetryLine = "retry: 2000\n\n";
 constexpr std::string_view kCommentLine = ": \n\n";
+constexpr std::string_view kKind = "events";
 
-/// The number after which the client wants to go on: its own memory of it wins over the address it was opened with.
-std::optional<std::int64_t> wanted_after(const Request& request) {
+/// The number in the header Last-Event-ID; nothing when there is none. An error when it is no number.
+Result<std::optional<std::int64_t>> last_event_id(const Request& request) {
   const auto header = request.header("last-event-id");
+  if (header.empty()) return std::nullopt;
   std::int64_t number = 0;
   const auto [end, status] = std::from_chars(header.data(), header.data() + header.size(), number);
-  if (!header.empty() && status == std::errc{} && end == header.data() + header.size() && number >= 0) return number;
-  if (request.query_value("after")) return request.query_int("after", 0);
-  return std::nullopt;
+  if (status == std::errc{} && end == header.data() + header.size() && number >= 0) return number;
+  return fail(ErrorCode::ValidationFailed, "Last-Event-ID is the number of an event.");
+}
+
+/// The number after which the client goes on. A browser that comes back repeats the address that it was opened with; what it
+/// has received since stands in the header, so the greater number counts.
+std::optional<std::int64_t> wanted_after(const Request& request, std::optional<std::int64_t> last_id) {
+  if (!request.query_value("after")) return last_id;
+  return std::max(request.query_int("after", 0), last_id.value_or(0));
 }
 
 std::string text_of(const ProgressMessage& message) {
@@ -32,10 +41,13 @@ std::string text_of(const ProgressMessage& message) {
 }
 
 asio::awaitable<std::optional<Response>> stream_progress(const Services& services, Request& request, ClientStream& stream) {
+  const auto last_id = last_event_id(request);
+  if (!last_id)
+    co_return field_errors_response({{"int_parsing", {"header", "Last-Event-ID"}, last_id.error().message, {}}}, request.id);
   const StreamCount::Place place(*services.streams);
   if (!place.granted()) co_return error_response(Error(ErrorCode::RateLimited, "Too many streams are open; try again in a moment."), request.id);
-  ProgressFeed feed(services, request.plan->plan_id);
-  if (auto opened = co_await feed.open(wanted_after(request)); !opened) co_return error_response(opened.error(), request.id);
+  ProgressFeed feed(services, request.plan->plan_id, kKind);
+  if (auto opened = co_await feed.open(wanted_after(request, *last_id)); !opened) co_return error_response(opened.error(), request.id);
   if (feed.nothing_left()) co_return empty_response(204);
   stream.on_close([&feed] { feed.interrupt(); });
   if (!co_await stream.begin_events()) co_return std::nullopt;

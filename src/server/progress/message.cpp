@@ -4,9 +4,13 @@ namespace planexe::server {
 
 ProgressMessage progress_message(std::string_view type, const std::string& plan_id, std::int64_t seq, TimePoint at,
                                  const json::object& payload, bool numbered) {
-  json::object all{{"type", type}, {"plan_id", plan_id}, {"seq", seq}, {"timestamp", format_iso(at)}};
-  for (const auto& [name, value] : payload) all[name] = value;
-  return {seq, std::string(type), numbered, std::make_shared<const std::string>(to_json(all))};
+  std::string text = to_json(json::object{{"type", type}, {"plan_id", plan_id}, {"seq", seq}, {"timestamp", format_iso(at)}});
+  if (!payload.empty()) {
+    // Joined as texts: payloads are large, and copying one as a value costs more than writing it.
+    text.back() = ',';
+    text += std::string_view(to_json(payload)).substr(1);
+  }
+  return {seq, std::string(type), numbered, std::make_shared<const std::string>(std::move(text))};
 }
 
 ProgressMessage progress_message(const std::string& plan_id, const engine::Event& event) {

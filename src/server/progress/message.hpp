@@ -19,7 +19,7 @@ struct ProgressMessage {
   std::shared_ptr<const std::string> text;   ///< the JSON
 };
 
-/// The fields that every message has, then those of `payload`.
+/// The fields that every message has, then those of `payload`, which has none of these.
 ProgressMessage progress_message(std::string_view type, const std::string& plan_id, std::int64_t seq, TimePoint at,
                                  const json::object& payload, bool numbered = true);
 

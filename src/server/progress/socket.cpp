@@ -6,9 +6,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <charconv>
 
+#include "base/text.hpp"
 #include "server/limits.hpp"
+#include "server/metrics.hpp"
 #include "server/progress/client_message.hpp"
 #include "server/progress/feed.hpp"
 #include "server/stream_count.hpp"
@@ -28,6 +29,7 @@ enum CloseCode : std::uint16_t {
   kNormal = 1000,
   kGoingAway = 1001,
   kBinary = 1003,
+  kNoText = 1007,
   kPolicy = 1008,
   kTooLarge = 1009,
   kFault = 1011,
@@ -38,6 +40,18 @@ enum CloseCode : std::uint16_t {
 };
 
 constexpr int kTooManyRetrySeconds = 10;
+constexpr std::string_view kKind = "socket";
+constexpr std::size_t kPlanIdCharsMax = 128;
+
+/// Names of subprotocols are compared as they are (RFC 6455, 1.9).
+bool offers(std::string_view list, std::string_view protocol) {
+  while (!list.empty()) {
+    const auto end = std::min(list.find(','), list.size());
+    if (trim(list.substr(0, end)) == protocol) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -45,7 +59,7 @@ constexpr int kTooManyRetrySeconds = 10;
 class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
  public:
   ProgressSocket(ProgressSockets& all, beast::tcp_stream stream, Request request)
-      : all_(all), services_(all.services_), request_(std::move(request)), socket_(std::move(stream)), feed_(services_, request_.parameter("plan_id")) {
+      : all_(all), services_(all.services_), request_(std::move(request)), socket_(std::move(stream)), feed_(services_, request_.parameter("plan_id"), kKind) {
     all_.open_.insert(this);
   }
   ~ProgressSocket() { all_.open_.erase(this); }
@@ -53,6 +67,7 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
   asio::awaitable<void> serve(UpgradeRequest upgrade) {
     const auto self = shared_from_this();
     if (!co_await shake_hands(upgrade)) co_return;
+    const OpenStream counted(*services_.metrics, kKind);
     const StreamCount::Place place(*services_.streams);
     if (services_.settings->auth_required() && request_.identity.empty())
       co_return co_await refuse(kNoToken, ErrorCode::Unauthorized, "A valid token is needed.");
@@ -71,6 +86,8 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
     feed_.interrupt();
   }
 
+  void abort() { drop(); }
+
   void look_after(std::chrono::steady_clock::time_point now) {
     const bool stuck = writing_since_ && now - *writing_since_ > limits::kSilentWriteMax;
     if (stuck || now - alive_at_ > limits::kPongWait) drop();
@@ -78,13 +95,13 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
 
  private:
   asio::awaitable<bool> shake_hands(const UpgradeRequest& upgrade) {
-    const auto offered = request_.header("sec-websocket-protocol");
-    const bool named = offered.find(kSubprotocol) != std::string_view::npos;
+    const bool named = offers(request_.header("sec-websocket-protocol"), kSubprotocol);
     socket_.set_option(websocket::stream_base::timeout{limits::kHeaderWait, websocket::stream_base::none(), false});
     socket_.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
       if (named) response.set(beast::http::field::sec_websocket_protocol, beast::string_view(kSubprotocol.data(), kSubprotocol.size()));
       response.set("X-Request-Id", request_.id);
-      response.erase(beast::http::field::server);
+      // The library would tell its own name and version otherwise.
+      response.set(beast::http::field::server, "planexe");
     }));
     socket_.read_message_max(limits::kClientMessageBytesMax);
     socket_.control_callback([this](websocket::frame_type, beast::string_view) { alive_at_ = services_.clock->steady(); });
@@ -99,7 +116,9 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
   asio::awaitable<void> refuse(CloseCode close, ErrorCode code, std::string message) {
     json::object payload{{"message", message}, {"code", to_string(code)}};
     if (close == kTooMany) payload["retry_after_seconds"] = kTooManyRetrySeconds;
-    co_await send(feed_.unnumbered("error", payload));
+    // What cannot be an id is not repeated at length.
+    const auto plan_id = cut_code_points(request_.parameter("plan_id"), kPlanIdCharsMax);
+    co_await send(progress_message("error", plan_id, feed_.last_seq(), services_.clock->now(), payload, false));
     co_await close_now(close);
   }
 
@@ -141,7 +160,8 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
       }
     }
     if (gone_) co_return;
-    co_await close_now(close_with_ != 0 ? close_with_ : static_cast<std::uint16_t>(kNormal));
+    if (close_with_ == 0) close_with_ = feed_.failed() ? kFault : kNormal;
+    co_await close_now(close_with_);
   }
 
   asio::awaitable<void> read() {
@@ -153,6 +173,8 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
       alive_at_ = services_.clock->steady();
       if (!socket_.got_text()) close_with_ = kBinary;
       const std::string_view text(static_cast<const char*>(buffer.data().data()), buffer.size());
+      // The library does not see a character that is cut off by an empty last part.
+      if (socket_.got_text() && !valid_utf8(text)) close_with_ = kNoText;
       switch (read_client_message(text)) {
         case ClientMessage::heartbeat: heartbeat_wanted_ = true; break;
         case ClientMessage::snapshot: feed_.ask_for_snapshot(); break;
@@ -190,20 +212,20 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
   bool gone_ = false;
 };
 
-ProgressSockets::ProgressSockets(const Services& services, const Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {}
+ProgressSockets::ProgressSockets(const Services& services) : services_(services) {}
 ProgressSockets::~ProgressSockets() = default;
 
 asio::awaitable<void> ProgressSockets::open(beast::tcp_stream stream, Request request, UpgradeRequest upgrade) {
-  if (auto refusal = co_await dispatcher_.prepare_stream(request)) {
-    co_await refuse_upgrade(stream, dispatcher_, request, std::move(*refusal));
-    co_return;
-  }
   auto socket = std::make_shared<ProgressSocket>(*this, std::move(stream), std::move(request));
   co_await socket->serve(std::move(upgrade));
 }
 
 void ProgressSockets::stop() {
   for (auto* socket : std::set<ProgressSocket*>(open_)) socket->shut_down();
+}
+
+void ProgressSockets::abort() {
+  for (auto* socket : std::set<ProgressSocket*>(open_)) socket->abort();
 }
 
 void ProgressSockets::look_after() {

@@ -15,15 +15,17 @@ class ProgressSocket;
 /// All open WebSockets. On the loop's thread.
 class ProgressSockets {
  public:
-  ProgressSockets(const Services& services, const Dispatcher& dispatcher);
+  explicit ProgressSockets(const Services& services);
   ~ProgressSockets();
 
-  /// Serves one socket to its end. The request was admitted; token and plan are checked after the handshake, so that a browser
-  /// sees the close code.
+  /// Serves one socket to its end. Request and handshake were checked; token and plan are checked after the handshake, so
+  /// that a browser sees the close code.
   boost::asio::awaitable<void> open(boost::beast::tcp_stream stream, Request request, UpgradeRequest upgrade);
 
   /// Closes all with 1001 (shutting down).
   void stop();
+  /// Drops all without a word.
+  void abort();
   /// Drops those whose client took no byte or gave no sign of life for too long. Called every second.
   void look_after();
   [[nodiscard]] std::size_t count() const { return open_.size(); }
@@ -31,7 +33,6 @@ class ProgressSockets {
  private:
   friend class ProgressSocket;
   const Services& services_;
-  const Dispatcher& dispatcher_;
   std::set<ProgressSocket*> open_;
 };
 

@@ -48,6 +48,9 @@ class SqliteStore final : public Store {
   Result<PlanPage> plans(const PlanQuery& query) override {
     return read([&](auto& db) { return reads::plans(db, query); });
   }
+  Result<std::map<std::string, std::int64_t>> plan_counts() override {
+    return read([](auto& db) { return reads::plan_counts(db); });
+  }
   Result<std::vector<TaskRow>> tasks(const std::string& plan_id) override {
     return read([&](auto& db) { return reads::tasks(db, plan_id); });
   }
@@ -69,6 +72,9 @@ class SqliteStore final : public Store {
   }
   Result<std::int64_t> last_event_seq(const std::string& plan_id) override {
     return read([&](auto& db) { return reads::last_event_seq(db, plan_id); });
+  }
+  Result<std::int64_t> count_events(const std::string& plan_id, std::int64_t after, int most) override {
+    return read([&](auto& db) { return reads::count_events(db, plan_id, after, most); });
   }
   Result<InteractionPage> interactions(const InteractionQuery& query) override {
     return read([&](auto& db) { return reads::interactions(db, query); });

@@ -1,0 +1,42 @@
+#include "server/request_record.hpp"
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "server/message.hpp"
+#include "server/metrics.hpp"
+
+namespace planexe::server {
+namespace {
+
+/// Enough to find a wrong link; more is noise of scanners.
+constexpr std::size_t kPathCharsMax = 200;
+
+}  // namespace
+
+void RequestRecord::name(const Request& request) {
+  method = request.method;
+  client = request.client;
+  id = request.id;
+  if (!request.route.empty()) {
+    route = request.route;
+    return;
+  }
+  path = cut_code_points(to_valid_utf8(request.path), kPathCharsMax);
+}
+
+void RequestRecord::finish(Metrics& metrics, std::chrono::steady_clock::time_point now) const {
+  if (status == 0) return;
+  const std::chrono::duration<double> time = now - begun;
+  metrics.request_finished(route, method, status, time);
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  const double milliseconds = static_cast<double>(micros) / 1000;
+  const auto level = status >= 500 ? LogLevel::warn : LogLevel::info;
+  if (path.empty())
+    log(level, "request",
+        {{"method", method}, {"route", route}, {"status", status}, {"duration_ms", milliseconds}, {"bytes", bytes}, {"request_id", id}, {"peer", client}});
+  else
+    log(level, "request",
+        {{"method", method}, {"route", route}, {"path", path}, {"status", status}, {"duration_ms", milliseconds}, {"bytes", bytes}, {"request_id", id}, {"peer", client}});
+}
+
+}  // namespace planexe::server
