@@ -1,5 +1,6 @@
 #include "base/settings.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -158,6 +159,8 @@ bool is_secret_name(std::string_view name) {
 std::string masked_value(std::string_view name, std::string_view value) {
   if (value.empty()) return {};
   if (is_secret_name(name)) return "***";
+  // Headers in a catalogue may hold keys.
+  if (name == "PLANEXE_LLM_CONFIG_JSON") return fmt::format("({} bytes)", value.size());
   return mask_url_password(value);
 }
 

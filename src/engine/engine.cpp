@@ -123,17 +123,6 @@ Result<void> Engine::run(const std::string& plan_id) {
   return {};
 }
 
-Result<void> Engine::abandon(const store::RunSnapshot& snapshot, std::int64_t fencing) {
-  auto plan = snapshot.plan;
-  plan.status = "failed";
-  plan.error_code = to_string(ErrorCode::RunAbandoned);
-  plan.error_message = "The run broke off several times in a row without a new result; resume tries again.";
-  plan.completed_at = plan.updated_at = clock_.now();
-  const auto result = store_.commit({plan.plan_id, fencing, {store::PutPlan{plan}, store::ReleaseLease{}}, "abandon"});
-  if (!result.ok()) return std::unexpected(commit_error(result));
-  return fail(ErrorCode::RunAbandoned, plan.error_message);
-}
-
 namespace {
 
 std::vector<Event> events_of(const store::Transaction& transaction) {
@@ -145,6 +134,16 @@ std::vector<Event> events_of(const store::Transaction& transaction) {
 }
 
 }  // namespace
+
+Result<void> Engine::abandon(const store::RunSnapshot& snapshot, std::int64_t fencing) {
+  auto transaction = make_abandon(snapshot, clock_.now());
+  transaction.fencing = fencing;
+  const auto events = events_of(transaction);
+  const auto result = store_.commit(std::move(transaction));
+  if (!result.ok()) return std::unexpected(commit_error(result));
+  if (event_sink_) event_sink_(snapshot.plan.plan_id, events);
+  return fail(ErrorCode::RunAbandoned, "The run broke off several times in a row without a new result.");
+}
 
 Result<store::CommitResult> Engine::fenced_commit(const std::string& plan_id, store::Transaction transaction) {
   PLANEXE_TRY_ASSIGN(const auto fencing, lease(plan_id));

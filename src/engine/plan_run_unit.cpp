@@ -398,6 +398,7 @@ Actions PlanRun::on_call_finished(const std::string& name, const llm::CallOutcom
 
 void PlanRun::settle_unit(TaskRun& task, StepRun& step, UnitRun& unit, const llm::CallOutcome& outcome) {
   if (outcome.ok) {
+    plan_.recovery_count = 0;  // a new result: the run gets on
     unit.row.state = "done";
     unit.row.result = outcome.value;
     json::object meta{{"model", outcome.model},

@@ -49,7 +49,7 @@ store::EventRow status_row(const store::PlanRow& plan, const std::vector<store::
                        {"message", message},
                        {"progress_percentage", plan.progress_percentage},
                        {"progress", progress_of(tasks)},
-                       {"error_code", nullptr}},
+                       {"error_code", plan.error_code.empty() ? json::value(nullptr) : json::value(plan.error_code)}},
           0};
 }
 
@@ -181,6 +181,22 @@ void apply_options(store::PlanRow& plan, const ResumeOptions& options) {
   if (options.effort) plan.reasoning_effort = *options.effort;
   if (options.max_cost_micros) plan.max_cost_micros = options.max_cost_micros;
   if (options.rehearsal) plan.rehearsal = true;
+}
+
+store::Transaction make_abandon(const store::RunSnapshot& snapshot, TimePoint now) {
+  auto plan = snapshot.plan;
+  plan.status = "failed";
+  plan.error_code = to_string(ErrorCode::RunAbandoned);
+  plan.error_message = "The run broke off several times in a row without a new result; resume tries again.";
+  plan.eta_seconds.reset();
+  plan.completed_at = plan.updated_at = now;
+  const auto seq = std::max(snapshot.last_seq, plan.seq_reserved) + 1;
+  store::EventRow end{seq + 1, "stream_end", now, json::object{{"message", plan.error_message}, {"reason", plan.status}}, 0};
+  auto status = status_row(plan, snapshot.tasks, seq, plan.error_message, now);
+  return {plan.plan_id,
+          std::nullopt,
+          {store::PutPlan{plan}, store::ReserveSeq{end.seq}, store::AppendEvents{{std::move(status), std::move(end)}}, store::ReleaseLease{}},
+          "abandon"};
 }
 
 Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe,

@@ -46,6 +46,9 @@ void apply_options(store::PlanRow& plan, const ResumeOptions& options);
 Result<store::Transaction> make_resume(const store::RunSnapshot& snapshot, const recipe::Recipe& recipe,
                                        const ResumeOptions& options, TimePoint now);
 
+/// The end of a plan whose runs break off again and again, with its events. The transaction needs the lease's fencing number.
+store::Transaction make_abandon(const store::RunSnapshot& snapshot, TimePoint now);
+
 enum class RetryItems { automatic, missing, skipped, all };
 std::optional<RetryItems> retry_items_from(std::string_view name);
 

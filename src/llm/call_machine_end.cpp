@@ -36,7 +36,7 @@ void CallMachine::end_attempt(std::string_view status, std::optional<Error> erro
   }
   record.response_id = response.id;
   if (record.response_id.empty() && attempt_.recovered) record.response_id = spec_.recovery->response_id;
-  record.provider_request_id = attempt_.provider_request_id;
+  record.provider_request_id = env_.redact(to_valid_utf8(attempt_.provider_request_id));
   record.request_hash = attempt_.request_hash;
   record.service_tier = response.service_tier;
   record.text = to_valid_utf8(response.text);

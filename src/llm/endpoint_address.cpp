@@ -14,6 +14,21 @@ std::string key_of(const ModelEntry& model, const Secrets& secrets) {
   return model.api_key_env.empty() || !secrets ? std::string() : trim(secrets(model.api_key_env));
 }
 
+/// Words of a header's text that are long enough to be a key. Those of ordinary headers have other characters or are short.
+std::vector<std::string_view> long_words(std::string_view text) {
+  constexpr std::size_t kKeyCharsMin = 16;
+  const auto is_key_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_-.~+=").find(c) != std::string_view::npos;
+  };
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find(' '));
+    if (word.size() >= kKeyCharsMin && std::ranges::all_of(word, is_key_char)) words.push_back(word);
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
+  return words;
+}
+
 }  // namespace
 
 Result<std::string> endpoint_url(const ModelEntry& model, const Secrets& secrets, const std::string& path) {
@@ -53,6 +68,7 @@ std::vector<std::string> secret_values(const Catalogue& catalogue, const Secrets
         add(secret);
         return secret;
       });
+      for (const auto word : long_words(value)) add(std::string(word));
     }
   }
   std::sort(values.begin(), values.end());

@@ -17,7 +17,8 @@ Result<std::string> endpoint_url(const ModelEntry& model, const Secrets& secrets
 /// Headers that carry the key, and the entry's own ones; those whose variables are not set are left out.
 HeaderList endpoint_headers(const ModelEntry& model, const Secrets& secrets);
 
-/// Values of all variables that keys and headers of the catalogue name: to be masked everywhere.
+/// Values of all variables that keys and headers of the catalogue name, and what may be a key in a header itself: to be masked
+/// everywhere.
 std::vector<std::string> secret_values(const Catalogue& catalogue, const Secrets& secrets);
 
 /// Refuses keys that cannot be sent in a header. Error: INVALID_CONFIG; names the variable, never the value.

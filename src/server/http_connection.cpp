@@ -34,7 +34,8 @@ constexpr std::size_t kReadBytes = 4096;
 
 /// True when the client waits for a word before it sends the body (RFC 9110, 10.1.1).
 bool wants_continue(const Parser& parser, std::size_t bytes_read) {
-  return parser.get().version() >= 11 && !parser.is_done() && bytes_read == 0 && beast::iequals(parser.get()[http::field::expect], "100-continue");
+  const bool has_body = parser.chunked() || parser.content_length_remaining().value_or(0) > 0;
+  return parser.get().version() >= 11 && has_body && bytes_read == 0 && beast::iequals(parser.get()[http::field::expect], "100-continue");
 }
 
 constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
@@ -321,6 +322,7 @@ asio::awaitable<bool> HttpConnection::send(const Request& request, Response resp
 asio::awaitable<HttpConnection::Next> HttpConnection::answer_head(const Request& request) {
   Response response;
   response.content_type = std::string(kEventStream);
+  response.with("X-Accel-Buffering", "no");
   host_.dispatcher.complete(request, response);
   record_.status = response.status;
   const auto bytes = response_head(response, std::nullopt, false);

@@ -23,6 +23,8 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds kCancelWait{2000};
 constexpr std::chrono::milliseconds kCancelLook{100};
+/// From the moment at which the database says that a run is over to the moment at which it is over here.
+constexpr std::chrono::milliseconds kEndWait{1000};
 constexpr std::chrono::milliseconds kDeleteWait{10000};
 constexpr std::chrono::milliseconds kRetryWait{10000};
 
@@ -33,16 +35,32 @@ asio::awaitable<void> pause(const Services& services, std::chrono::milliseconds 
 
 std::string location_of(const std::string& plan_id) { return "/api/plans/" + plan_id; }
 
-/// The plan as it is now, after something was done with it.
-asio::awaitable<Response> plan_now(const Services& services, const Request& request, std::string plan_id, int status = 200) {
-  auto shown = co_await on_pool(services, [&]() -> Result<json::object> {
+/// PlanResponse as the database has it now, without the place in the queue.
+asio::awaitable<Result<json::object>> read_plan(const Services& services, std::string plan_id) {
+  co_return co_await on_pool(services, [&]() -> Result<json::object> {
     PLANEXE_TRY_ASSIGN(auto plan, services.store->plan(plan_id));
     if (!plan) return fail(ErrorCode::PlanNotFound, "No plan has this id.");
     return plan_response(*services.store, *plan);
   });
+}
+
+/// The plan as it is now.
+asio::awaitable<Response> plan_now(const Services& services, const Request& request, std::string plan_id) {
+  auto shown = co_await read_plan(services, plan_id);
   if (!shown) co_return error_response(shown.error(), request.id);
   if (const auto position = services.plans->position(plan_id)) (*shown)["queue_position"] = *position;
-  co_return json_response(*shown, status);
+  co_return json_response(*shown);
+}
+
+/// Puts a plan that is pending again into the queue. The answer tells the plan as it was before its run goes on.
+asio::awaitable<Response> started_again(const Services& services, const Request& request, json::object further) {
+  const auto plan_id = request.plan->plan_id;
+  auto shown = co_await read_plan(services, plan_id);
+  services.plans->enqueue(plan_id);
+  if (!shown) co_return error_response(shown.error(), request.id);
+  if (const auto position = services.plans->position(plan_id)) (*shown)["queue_position"] = *position;
+  for (auto& [name, value] : further) (*shown)[name] = std::move(value);
+  co_return json_response(*shown);
 }
 
 // ---- create --------------------------------------------------------------------------------------------------------
@@ -198,11 +216,14 @@ asio::awaitable<Response> resume_plan(const Services& services, Request& request
   // A plan that waits or runs is active, also one that was interrupted and will be taken up by itself.
   if (request.plan->status == "pending" || request.plan->status == "running")
     co_return error_response(Error(ErrorCode::PlanActive, "The plan is active already."), request.id);
+  // Of several requests at once one goes on: the plan that the others have read is not what it is now.
+  co_await services.plans->wait_until_idle(request.plan->plan_id, kEndWait);
+  const PlanService::Claim claim(*services.plans, request.plan->plan_id);
+  if (!claim.granted()) co_return error_response(Error(ErrorCode::PlanActive, "The plan is active already."), request.id);
   options->rehearsal = services.settings->rehearsal && !request.plan->rehearsal;
   auto resumed = services.engine->resume(request.plan->plan_id, *options);
   if (!resumed) co_return error_response(resumed.error(), request.id);
-  services.plans->enqueue(request.plan->plan_id);
-  co_return co_await plan_now(services, request, request.plan->plan_id);
+  co_return co_await started_again(services, request, {});
 }
 
 /// The tasks that are pending now, once that is stored.
@@ -225,17 +246,14 @@ asio::awaitable<Response> retry_task(const Services& services, Request& request)
   options->rehearsal = services.settings->rehearsal && !request.plan->rehearsal;
   engine::RetryOptions retry{engine::RetryItems::automatic, std::move(*options)};
   if (const auto items = get_string(request.json, "items")) retry.items = engine::retry_items_from(*items).value_or(retry.items);
+  if (request.plan->status != "running") co_await services.plans->wait_until_idle(request.plan->plan_id, kEndWait);
+  // Not granted for a plan that runs, whose failed tasks can be retried.
+  const PlanService::Claim claim(*services.plans, request.plan->plan_id);
   auto reset = co_await retried(services, request, std::move(retry));
   if (!reset) co_return error_response(reset.error(), request.id);
-  services.plans->enqueue(request.plan->plan_id);
-  auto response = co_await plan_now(services, request, request.plan->plan_id);
-  if (response.status != 200) co_return response;
-  auto body = parse_json(response.body);
   json::array keys;
   for (const auto& key : *reset) keys.push_back(json::string(key));
-  body->get_object()["reset_tasks"] = std::move(keys);
-  response.body = to_json(*body);
-  co_return response;
+  co_return co_await started_again(services, request, {{"reset_tasks", std::move(keys)}});
 }
 
 asio::awaitable<Response> delete_plan(const Services& services, Request& request) {

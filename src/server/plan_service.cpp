@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kLook{2};
 
 PlanService::PlanService(const Services& services) : services_(services), timer_(services.loop) {}
 
-void PlanService::start() { look_for_more(); }
+void PlanService::start() { look_for_more(services_.exclusive); }
 
 void PlanService::stop() {
   stopping_ = true;
@@ -29,7 +29,8 @@ void PlanService::stop() {
 }
 
 void PlanService::enqueue(const std::string& plan_id) {
-  if (stopping_ || !known_.insert(plan_id).second) return;
+  if (stopping_ || running_.contains(plan_id) || position(plan_id)) return;
+  known_.insert(plan_id);
   wait_for_turn(plan_id);
   start_next();
 }
@@ -121,15 +122,16 @@ asio::awaitable<bool> PlanService::wait_until_idle(std::string plan_id, std::chr
   co_return !running_.contains(plan_id);
 }
 
-void PlanService::look_for_more() {
+void PlanService::look_for_more(bool ignore_leases) {
   if (stopping_) return;
-  asio::post(*services_.pool, [this] {
-    auto found = services_.store->runnable_plans(services_.settings->max_queued, services_.exclusive);
+  asio::post(*services_.pool, [this, ignore_leases] {
+    auto found = services_.store->runnable_plans(services_.settings->max_queued, ignore_leases);
     asio::post(services_.loop, [this, found = std::move(found)]() mutable {
       if (found) took(std::move(*found));
       timer_.expires_after(kLook);
       timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) look_for_more();
+        // Later a lease is that of a process which lives: another server, or a command that makes a plan.
+        if (!error) look_for_more(false);
       });
     });
   });

@@ -23,8 +23,26 @@ class PlanService {
   /// Starts nothing more; runs stop and hand their leases back.
   void stop();
 
-  /// A plan that is pending now.
+  /// A plan that is pending now; one that waits or runs already stays where it is.
   void enqueue(const std::string& plan_id);
+  /// Keeps a plan for the one request that makes it pending again, until that has put it into the queue or ends.
+  class Claim {
+   public:
+    Claim(PlanService& plans, std::string plan_id)
+        : plans_(plans), plan_id_(std::move(plan_id)), granted_(plans_.known_.insert(plan_id_).second) {}
+    ~Claim() {
+      if (granted_ && !plans_.position(plan_id_)) plans_.forget(plan_id_);
+    }
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+    /// False: the plan waits or runs, or another request has it.
+    [[nodiscard]] bool granted() const { return granted_; }
+
+   private:
+    PlanService& plans_;
+    std::string plan_id_;
+    bool granted_;
+  };
   /// A plan that does not wait any more: cancelled or deleted.
   void forget(const std::string& plan_id);
   /// Starts a plan that waits although it was begun, before its turn: so that it can be ended.
@@ -61,7 +79,7 @@ class PlanService {
   void start_next();
   [[nodiscard]] bool may_start() const;
   void start_one(const std::string& plan_id);
-  void look_for_more();
+  void look_for_more(bool ignore_leases);
   void took(std::vector<std::string> plans);
   void wait_for_turn(const std::string& plan_id);
   void tell_metrics() const;
@@ -69,7 +87,7 @@ class PlanService {
   const Services& services_;
   std::deque<std::string> waiting_;
   std::map<std::string, std::chrono::steady_clock::time_point> since_;  ///< when those that wait began to
-  std::set<std::string> known_;  ///< waiting or running
+  std::set<std::string> known_;  ///< waiting, running or claimed
   std::set<std::string> running_;
   std::size_t being_stored_ = 0;  ///< new plans that are not in the queue yet
   std::map<std::string, std::vector<std::shared_ptr<boost::asio::steady_timer>>> waiters_;

@@ -78,6 +78,16 @@ def lost_and_doubled(database, plans, keys):
     return found
 
 
+def most_recoveries(database):
+    """How often the unluckiest running plan broke off since its last new result."""
+    if not os.path.exists(database):
+        return 0
+    try:
+        return sqlite3.connect(database).execute("SELECT COALESCE(max(recovery_count), 0) FROM plans WHERE status = 'running'").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
 def in_flight(database, plan_id):
     if not os.path.exists(database):
         return {}

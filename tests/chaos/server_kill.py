@@ -7,6 +7,8 @@ usage: server_kill.py BIN_DIR [--kills N] [--plans N] [--seed S] [--fault-rate R
 Clients create plans with an idempotency key and repeat a request whose answer was lost. Watchers (WebSocket and event
 stream) come back with the number that they saw last. In the end: every plan that was accepted is there once and complete;
 every rule of checker.py holds; every watcher was told every stored event behind its first snapshot once and in order.
+A kill falls so that every running plan has had the time for a result since its third start in a row; plans go on by
+themselves.
 """
 import argparse
 import os
@@ -21,13 +23,15 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "functional"))
 
-from checker import PROMPT, lost_and_doubled, start_rehearsal, violations  # noqa: E402
+from checker import PROMPT, lost_and_doubled, most_recoveries, start_rehearsal, violations  # noqa: E402
 from server_swarm import Plan, Swarm  # noqa: E402
 from server_wire import Broken, Http  # noqa: E402
 
 START_SECONDS = 60
 BATCH_SECONDS = 600
 WATCHERS_PER_PLAN = 4
+RECOVERIES_MAX = 3
+BREATH_SECONDS = 120
 
 
 class Victim:
@@ -67,6 +71,55 @@ class Victim:
         self.child.terminate()
         self.child.wait(60)
         return self.child.returncode
+
+
+class Killer(threading.Thread):
+    """Kills and starts again, whatever the others are doing."""
+
+    def __init__(self, victim, options, kills):
+        super().__init__(daemon=True)
+        self.victim, self.options, self.left, self.kills, self.ended, self.problems = victim, options, kills, 0, threading.Event(), []
+        self.random = random.Random(options.seed + kills)
+        self.start()
+
+    def run(self):
+        while self.kills < self.left and not self.ended.is_set():
+            # Now and then before the server listens.
+            if self.random.random() > 0.15 and not self.wait_for_start():
+                return
+            if self.ended.wait(self.random.uniform(0.01, self.options.span if self.victim.port else 0.4)):
+                return
+            try:
+                self.victim.look()
+                if not self.wait_for_results():
+                    return
+            except AssertionError as error:
+                self.problems.append(str(error))
+                return
+            self.victim.kill()
+            self.victim.start()
+            self.kills += 1
+
+    def wait_for_results(self):
+        """A plan that breaks off four times in a row without a result is given up, and that is right. Each gets the time for one."""
+        deadline = time.monotonic() + BREATH_SECONDS
+        while most_recoveries(self.victim.database) >= RECOVERIES_MAX:
+            self.victim.look()
+            if time.monotonic() > deadline:
+                raise AssertionError("a plan got no new result within %d s" % BREATH_SECONDS)
+            if self.ended.wait(0.02):
+                return False
+        return True
+
+    def wait_for_start(self):
+        while self.victim.port is None and self.victim.child.poll() is None and time.monotonic() - self.victim.started < START_SECONDS:
+            if self.ended.wait(0.005):
+                return False
+        return True
+
+    def stop(self):
+        self.ended.set()
+        self.join(30)
 
 
 class Creator(threading.Thread):
@@ -118,8 +171,8 @@ class Chaos:
     def batch(self):
         """Plans from their creation to their end, with kills as long as some are wanted; what was wrong."""
         creators = [Creator(self.victim, "chaos-%d-%d" % (self.options.seed, self.plans + n), self.random.uniform(0, 3)) for n in range(self.options.plans)]
-        swarm = Swarm(self.victim.port, self.random.random())
-        watched, problems, kill_at = {}, [], self.next_kill()
+        swarm, killer = Swarm(self.victim.port, self.random.random()), Killer(self.victim, self.options, self.options.kills - self.kills)
+        watched, problems = {}, []
         deadline = time.monotonic() + BATCH_SECONDS
         try:
             while len(watched) < len(creators) or swarm.open:
@@ -131,17 +184,17 @@ class Chaos:
                         watched[creator] = Plan(creator.plan_id)
                         for number in range(WATCHERS_PER_PLAN):
                             swarm.add(watched[creator], "socket" if number % 2 else "stream", delay=self.random.uniform(0, 0.5))
-                    if creator.problems:
-                        return problems + creator.problems
-                if time.monotonic() > kill_at:
-                    self.victim.kill()
-                    self.kills += 1
-                    self.victim.start()
-                    kill_at = self.next_kill()
-                self.victim.look()
+                    problems += creator.problems
+                problems += killer.problems
+                if problems:
+                    return problems
+                if not killer.is_alive():
+                    self.victim.look()
                 swarm.port = self.victim.port
                 swarm.step(0.02)
         finally:
+            killer.stop()
+            self.kills += killer.kills
             for creator in creators:
                 creator.give_up = True
             swarm.close()
@@ -149,12 +202,6 @@ class Chaos:
             creator.join(30)
             problems += creator.problems
         return problems + self.check(creators, watched, swarm)
-
-    def next_kill(self):
-        if self.kills >= self.options.kills:
-            return float("inf")
-        # Now and then before the server listens.
-        return time.monotonic() + self.random.uniform(0.01, 0.4 if self.random.random() < 0.15 else self.options.span)
 
     def check(self, creators, watched, swarm):
         problems = swarm.problems(self.victim.database)

@@ -108,6 +108,12 @@ class Resume(ServerCase):
             replies = at_once(self.server, 8, "POST", "/api/plans/%s/resume" % plan_id)
             self.assertEqual(sorted(r.status for r in replies), [200] + [409] * 7)
             self.assertEqual({r.json()["code"] for r in replies if r.status == 409}, {"PLAN_ACTIVE"})
+            # The same for a resume and a retry.
+            self.api.call("cancelPlan", id=plan_id)
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                targets = ["/api/plans/%s/resume" % plan_id, "/api/plans/%s/tasks/report/retry" % plan_id]
+                replies = [r for rs in pool.map(lambda target: at_once(self.server, 3, "POST", target), targets) for r in rs]
+            self.assertEqual(sorted(r.status for r in replies), [200] + [409] * 5)
 
     def test_what_cannot_be_resumed(self):
         done = self.api.completed()

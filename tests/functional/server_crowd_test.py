@@ -25,7 +25,7 @@ def raise_descriptors(count):
 
 class Crowd(ServerCase):
     # A crowd that is larger takes longer to come back.
-    rehearsal_arguments = ["--latency-ms", str(max(50, WATCHERS // 5)), "--token-rate", str(max(500, 1_600_000 // WATCHERS)), "--fault-rate", "0.04"]
+    rehearsal_arguments = ["--latency-ms", str(WATCHERS // 8), "--token-rate", str(max(500, 3_000_000 // WATCHERS)), "--fault-rate", "0.04"]
 
     @classmethod
     def setUpClass(cls):
@@ -37,7 +37,7 @@ class Crowd(ServerCase):
         swarm = Swarm(server.port, SEED)
         self.addCleanup(swarm.close)
         for number in range(WATCHERS):
-            swarm.add(plan, "socket" if number % 2 else "stream", delay=swarm.random.uniform(0, 4))
+            swarm.add(plan, "socket" if number % 2 else "stream", delay=swarm.random.uniform(0, 3))
         return swarm
 
     def cutter(self, swarm):

@@ -118,7 +118,7 @@ class Following(EventCase):
         self.assertEqual(progress, sorted(progress))
 
     def test_who_reads_on_completed_sees_completed(self):
-        for _ in range(3):
+        for _ in range(2):
             plan_id = self.api.create()["plan_id"]
             with self.api.socket(plan_id, "?after=0") as socket:
                 while (message := socket.next(60))["type"] != "status" or message["status"] != "completed":

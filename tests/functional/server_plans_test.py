@@ -65,7 +65,7 @@ class Service(ServerCase):
         self.assertNotIn(plan["plan_id"], text)
         self.assertNotIn("Zanzibar", text)
         names = {re.match(r"\w+", line)[0] for line in text.splitlines() if line and not line.startswith("#")}
-        for word in ("http_requests", "http_request_seconds", "streams", "dropped", "plan", "queue", "task", "llm", "retr", "token", "cost", "wait", "breaker", "database",
+        for word in ("http_requests", "http_request_seconds", "streams", "plan", "queue", "task", "llm", "retr", "token", "cost", "wait", "breaker", "database",
                      "build_info"):
             with self.subTest(word=word):
                 self.assertTrue([n for n in names if word in n], "nothing about %s in %s" % (word, sorted(names)))

@@ -114,6 +114,20 @@ class Restart(ServerCase):
         self.assertEqual(api.wait(plan_id, seconds=10)["status"], "cancelled")
         api.call("cancelPlan", 200, id=plan_id)
 
+    def test_servers_on_one_database_leave_each_others_runs_alone(self):
+        first = self.own_server()
+        second = Server(first.box, PLANEXE_MAX_CONCURRENT_PLANS="1")
+        self.addCleanup(second.stop)
+        one = self.held_plan(api=Api(second))
+        owners = lambda: first.box.rows("SELECT plan_id, lease_owner, fencing, recovery_count FROM plans WHERE plan_id = ?", one)
+        before = owners()
+        # What waits at the one is taken by the other, which has therefore looked around.
+        others = [Api(second).create("waits %d" % n)["plan_id"] for n in range(2)]
+        for plan_id in others:
+            self.addCleanup(self.forget, Api(second), plan_id)
+            Api(first).wait_task(plan_id, "redline_gate", "running")
+        self.assertEqual(owners(), before)
+
     def stop_between_writes(self, server):
         """Halts the process at a moment at which it does not hold the database."""
         for _ in range(50):

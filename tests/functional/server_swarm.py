@@ -100,7 +100,11 @@ class Watcher:
             self.drop(False)
             return False
         self.buffer += data
-        return self._use()
+        try:
+            return self._use()
+        except OSError:  # a ping of a server that has gone meanwhile
+            self.drop(False)
+            return False
 
     def _use(self):
         for text in (self._frames() if self.kind == "socket" else self._events()):

@@ -149,6 +149,23 @@ TEST(LlmFault, AtTheCapTheEffortSinksThenTheNextModelIsAsked) {
   EXPECT_EQ(h.sent_to[2], "m2");
 }
 
+TEST(LlmFault, AWishedBudgetStays) {
+  Harness h;
+  CallSpec spec = Harness::default_spec();
+  spec.max_output_tokens = 700;
+  spec.fixed_budget = true;
+  h.start(spec);
+  h.until_sent(1);
+  EXPECT_EQ(h.request(0).at("max_output_tokens").to_number<int>(), 700);
+  h.answer_with(cut_response(""));
+  h.until_sent(2);
+  EXPECT_EQ(h.request(1).at("max_output_tokens").to_number<int>(), 700);
+  EXPECT_EQ(h.request(1).at("reasoning").at("effort").as_string(), "low");
+  h.answer_with(cut_response(""));
+  ASSERT_TRUE(h.outcome);
+  EXPECT_EQ(h.code(), ErrorCode::OutputTruncated);
+}
+
 TEST(LlmFault, ContentFilterAsksOneOtherModelAtMost) {
   Harness h;
   h.add_model("m2", "other");

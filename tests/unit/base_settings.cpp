@@ -63,6 +63,7 @@ TEST(BaseSettings, SecretsNeverLeave) {
 
 TEST(BaseSettings, MaskedValueOfUrls) {
   EXPECT_EQ(masked_value("DATABASE_URL", "sqlite:///./planexe.db"), "sqlite:///./planexe.db");
+  EXPECT_EQ(masked_value("PLANEXE_LLM_CONFIG_JSON", R"({"headers": {"X": "key"}})"), "(25 bytes)");
   EXPECT_EQ(masked_value("DATABASE_URL", "postgresql://me@db/x"), "postgresql://me@db/x");
   EXPECT_EQ(masked_value("HTTPS_PROXY", "http://u:p@ss@proxy:1"), "http://u:***@proxy:1");
   EXPECT_EQ(masked_value("X", "https://host/a:b@c"), "https://host/a:b@c");

@@ -8,8 +8,8 @@ namespace planexe::server {
 
 /// What is known when a client begins to watch.
 struct FeedFacts {
-  std::optional<std::int64_t> after;       ///< the number that the client has seen last
-  std::optional<std::int64_t> published;   ///< last number that was published in this process
+  std::optional<std::int64_t> after = {};  ///< the number that the client has seen last
+  std::optional<std::int64_t> published = {};  ///< last number that was published in this process
   bool in_ring = false;                    ///< the ring has everything after `after`
   std::int64_t stored = 0;                 ///< last number in the database
   std::int64_t reserved = 0;               ///< numbers up to this one may have been handed out by a process that is gone

@@ -100,6 +100,8 @@ class ProgressSocket : public std::enable_shared_from_this<ProgressSocket> {
     socket_.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
       if (named) response.set(beast::http::field::sec_websocket_protocol, beast::string_view(kSubprotocol.data(), kSubprotocol.size()));
       response.set("X-Request-Id", request_.id);
+      response.set("X-Content-Type-Options", "nosniff");
+      response.set("Referrer-Policy", "no-referrer");
       // The library would tell its own name and version otherwise.
       response.set(beast::http::field::server, "planexe");
     }));
