@@ -269,6 +269,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::upgrade(Request& request, 
   if (refusal) co_return co_await go_on(request, std::move(*refusal), keep_alive);
   // A client waits for the answer before it speaks the other protocol.
   if (buffer_.size() > 0) co_return co_await refuse(Error(ErrorCode::InvalidRequest, "Bytes follow the request for an upgrade."), request.id);
+  // There is no body to go on with, but the library would say so.
+  handshake.erase(http::field::expect);
   record_.status = kSwitchingProtocols;
   host_.open.erase(this);
   co_await host_.open_socket(std::move(stream_), std::move(request), std::move(handshake));

@@ -200,7 +200,8 @@ TEST(LlmRequest, WishesThatAffectTheAnswerAreHashed) {
   const Adaptations none;
   const auto hash_of = [&](const CallSpec& spec) {
     const auto messages = conversation_of(spec);
-    return request_hash(RequestInput{.spec = spec, .model = model, .adaptations = none, .messages = messages, .parent_id = "", .effort = "low"});
+    return request_hash(
+        RequestInput{.spec = spec, .model = model, .adaptations = none, .messages = messages, .parent_id = "", .effort = "low"});
   };
   const std::string plain = hash_of(spec_of());
   CallSpec spec = spec_of();

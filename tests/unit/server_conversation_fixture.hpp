@@ -187,6 +187,10 @@ class ConversationServiceTest : public ::testing::Test {
     until([&] { return result.has_value(); });
     return std::move(*result);
   }
+  /// Begins what goes on for a while; `answer` is set at its end.
+  void begin(ConversationService::Reply work, std::optional<Result<json::object>>& answer) {
+    asio::co_spawn(loop, std::move(work), [&](std::exception_ptr, Result<json::object> given) { answer = std::move(given); });
+  }
   void until(const std::function<bool()>& done) {
     while (!done())
       if (loop.run_one_for(10s) == 0) FAIL() << "nothing happens";

@@ -224,7 +224,7 @@ TEST_F(ConversationServiceTest, TheEndOfTheServerEndsATurnThatHasNotBegun) {
 TEST_F(ConversationServiceTest, TheEndOfTheServerAnswersAFollowup) {
   model.hold = true;
   std::optional<Result<json::object>> answer;
-  asio::co_spawn(loop, service->follow_up(kConversation, turn("More")), [&](std::exception_ptr, Result<json::object> given) { answer = std::move(given); });
+  begin(service->follow_up(kConversation, turn("More")), answer);
   until([&] { return model.waits(); });
   service->stop();
   until([&] { return answer.has_value(); });
@@ -279,7 +279,7 @@ TEST_F(ConversationServiceTest, TheModelChangesBetweenTurnsOnly) {
   prepare("More");
   model.hold = true;
   std::optional<Result<json::object>> answer;
-  asio::co_spawn(loop, service->finalize(kConversation), [&](std::exception_ptr, Result<json::object> given) { answer = std::move(given); });
+  begin(service->finalize(kConversation), answer);
   until([&] { return model.waits(); });
   db.commit({store::SetConversation{kConversation, std::nullopt, "model-a"}});
   model.go_on();

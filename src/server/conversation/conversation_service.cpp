@@ -75,7 +75,7 @@ asio::awaitable<Result<Dialogue>> ConversationService::load(std::string id) {
 }
 
 ConversationService::Reply ConversationService::create(json::value body) {
-  PLANEXE_CO_TRY(check_open());
+  PLANEXE_CO_TRY(check_streaming(services_));
   const auto model = text_of(body, "model_key");
   if (const auto usable = check_model(services_, model); !usable)
     co_return fail(ErrorCode::ModelUnavailable, usable.error().message, usable.error().detail);
@@ -107,7 +107,7 @@ ConversationService::Reply ConversationService::create(json::value body) {
 }
 
 ConversationService::Reply ConversationService::view(std::string id) {
-  PLANEXE_CO_TRY(check_open());
+  PLANEXE_CO_TRY(check_streaming(services_));
   PLANEXE_CO_TRY_ASSIGN(auto dialogue, co_await load(id));
   const auto it = runs_.find(id);
   if (it == runs_.end()) co_return conversation_view(dialogue);
@@ -118,7 +118,7 @@ ConversationService::Reply ConversationService::view(std::string id) {
 }
 
 asio::awaitable<Result<void>> ConversationService::remove(std::string id) {
-  PLANEXE_CO_TRY(check_open());
+  PLANEXE_CO_TRY(check_streaming(services_));
   sessions_.forget(id);
   // The turn writes nothing from here on; what it has submitted before comes before the deletion.
   if (const auto it = runs_.find(id); it != runs_.end()) it->second->discard();
