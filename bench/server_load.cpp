@@ -30,7 +30,7 @@ void print_reads(ServerBench& bench, const std::string& what, const std::string&
   const auto reply = request(bench.port(), "GET", target);
   if (reply.status != 200) die(fmt::format("{}: {}", target, reply.status));
   const auto cpu = bench.server().cpu_seconds();
-  const auto begin = Clock::now();
+  const auto begin = Steady::now();
   const auto text = output_of(fmt::format("wrk -t1 -c32 -d{}s --latency {} http://127.0.0.1:{}{}", std::max(1, static_cast<int>(seconds)), headers, bench.port(), target));
   const auto busy = (bench.server().cpu_seconds() - cpu) * 1000 / ms_since(begin);
   const auto bad = word_after(text, "Non-2xx or 3xx responses:");
@@ -47,7 +47,7 @@ void print_events(ServerBench& bench, int count) {
   const auto before = watchers.messages();
   while (watchers.messages() == before) watchers.read_for(100);
   const auto cpu = bench.server().cpu_seconds();
-  const auto begin = Clock::now();
+  const auto begin = Steady::now();
   while (watchers.ended() < count && ms_since(begin) < 120'000) watchers.read_for(100);
   const auto seconds = ms_since(begin) / 1000;
   const auto told = static_cast<double>(watchers.messages() - before);

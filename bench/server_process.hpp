@@ -26,9 +26,9 @@
 /// What the benchmark programs of the server share: the real programs as processes, and requests to them.
 namespace planexe::bench {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
-inline double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+inline double ms_since(Steady::time_point start) { return std::chrono::duration<double, std::milli>(Steady::now() - start).count(); }
 
 [[noreturn]] inline void die(const std::string& message) {
   fmt::print(stderr, "{}\n", message);
@@ -52,6 +52,7 @@ class Process {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), env.data()) != 0) die("cannot start " + program);
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe_ends[1]);
@@ -157,7 +158,7 @@ class ServerBench {
   /// Starts the server; gives the milliseconds until it answered its first request.
   double start() {
     server_.reset();
-    const auto begin = Clock::now();
+    const auto begin = Steady::now();
     server_.emplace((bin_ / "planexe").string(), std::vector<std::string>{"serve", "--port", "0"},
                     std::vector<std::string>{"PLANEXE_DATA_DIR=" + folder_.string(), "PLANEXE_RATE_LIMITS=off", "PLANEXE_MAX_STREAMS=100000",
                                              "PLANEXE_MAX_CONNECTIONS=100000", "PLANEXE_MAX_CONCURRENT_PLANS=1000",
@@ -180,7 +181,7 @@ class ServerBench {
     return std::string(*get_string(request_json(port_, "GET", "/api/plans/" + plan_id), "status"));
   }
   void wait_for(const std::string& plan_id, std::string_view status) {
-    const auto begin = Clock::now();
+    const auto begin = Steady::now();
     while (status_of(plan_id) != status) {
       if (ms_since(begin) > 120'000) die("a plan did not become " + std::string(status));
       std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "base/time.hpp"
 #include "server_process.hpp"
 
 namespace planexe::bench {
@@ -30,18 +31,21 @@ class Watchers {
   Watchers(const Watchers&) = delete;
   Watchers& operator=(const Watchers&) = delete;
 
-  /// Reads until all have got their snapshot and nothing has come for half a second.
+  /// Reads until all have got their snapshot and the status behind it.
   void settle() {
-    const auto begin = Clock::now();
-    auto quiet_since = begin;
-    while (snapshots_ < static_cast<int>(all_.size()) || ms_since(quiet_since) < 500) {
-      if (read_for(50) > 0) quiet_since = Clock::now();
-      if (ms_since(begin) > 120'000) die(fmt::format("{} of {} watchers got a snapshot", snapshots_, all_.size()));
+    const auto begin = Steady::now();
+    while (snapshots_ < static_cast<int>(all_.size())) {
+      read_for(50);
+      if (ms_since(begin) > 300'000) die(fmt::format("{} of {} watchers got a snapshot", snapshots_, all_.size()));
     }
+    const auto settled = Steady::now();
+    while (ms_since(settled) < 300) read_for(50);
   }
 
   /// Reads for so long, at least once; the number of sockets that had something.
   int read_for(int ms) {
+    constexpr double kPongMs = 15'000;
+    if (ms_since(pongs_at_) > kPongMs) give_signs_of_life();
     epoll_event events[512];
     const int found = ::epoll_wait(poll_, events, 512, ms);
     for (int i = 0; i < found; ++i) read(all_[events[i].data.u32]);
@@ -92,6 +96,14 @@ class Watchers {
     event.data.u32 = static_cast<std::uint32_t>(all_.size());
     ::epoll_ctl(poll_, EPOLL_CTL_ADD, one.socket, &event);
     all_.push_back(std::move(one));
+  }
+
+  /// An unasked-for pong (RFC 6455, 5.5.3) from every WebSocket: the server drops those that are silent for a minute.
+  void give_signs_of_life() {
+    pongs_at_ = Steady::now();
+    constexpr unsigned char kPong[] = {0x8A, 0x80, 0, 0, 0, 0};
+    for (std::size_t i = 0; i < all_.size(); i += 2)
+      if (all_[i].snapshot) (void)::send(all_[i].socket, kPong, sizeof kPong, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
   void read(One& one) {
@@ -154,6 +166,7 @@ class Watchers {
   std::string plan_id_;
   int poll_;
   std::vector<One> all_;
+  Steady::time_point pongs_at_ = Steady::now();
   std::map<int, Tick> ticks_;
   std::int64_t messages_ = 0;
   int snapshots_ = 0, lost_ = 0, ended_ = 0, overflows_ = 0;

@@ -118,6 +118,10 @@ void add_tools(CLI::App& app, Command& command) {
                     db->add_subcommand("status", "Backend, place, schema version, size"),
                     db->add_subcommand("check", "Check integrity and consistency")})
     add_common(*sub, command.common);
+  auto* copy = db->add_subcommand("copy", "Copy a whole database between SQLite and PostgreSQL, and compare");
+  copy->add_option("from", command.copy_from, "Database that is read, for example sqlite:///planexe.db")->required();
+  copy->add_option("to", command.copy_to, "Empty database that is written, for example postgresql://user@host/database")->required();
+  add_common(*copy, command.common);
   auto* doctor = app.add_subcommand("doctor", "Check configuration, database, recipe, models and disk");
   add_common(*doctor, command.common);
 }

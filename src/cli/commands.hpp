@@ -26,6 +26,7 @@ Exit run_recipe_docs(const App& app, const Command& command);
 Exit run_db_migrate(const App& app, const Command& command);
 Exit run_db_status(const App& app, const Command& command);
 Exit run_db_check(const App& app, const Command& command);
+Exit run_db_copy(const App& app, const Command& command);
 Exit run_serve(const App& app, const Command& command);
 Exit run_doctor(const App& app, const Command& command);
 

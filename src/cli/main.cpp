@@ -36,6 +36,7 @@ const std::map<std::string_view, Exit (*)(const App&, const Command&)> kCommands
     {"db migrate", planexe::cli::run_db_migrate},
     {"db status", planexe::cli::run_db_status},
     {"db check", planexe::cli::run_db_check},
+    {"db copy", planexe::cli::run_db_copy},
     {"doctor", planexe::cli::run_doctor},
 };
 

@@ -61,6 +61,7 @@ struct Command {
   RecipeOptions recipe;
   std::string id;       ///< plan id of show, resume, cancel, delete
   std::string path;     ///< file of import
+  std::string copy_from, copy_to;  ///< URLs of db copy
   bool check = false;   ///< models --check
   bool yes = false;     ///< delete without asking
   std::optional<unsigned short> port;  ///< of serve

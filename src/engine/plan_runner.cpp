@@ -99,7 +99,9 @@ void PlanRunner::perform_one(StartCall action) {
   auto host = std::make_shared<Host>(weak_from_this(), action.unit);
   auto& call = calls_[action.unit];
   call.host = host;
-  const auto id = services_.client->start(std::move(action.spec), std::move(action.judge), std::move(host));
+  // A call that is cancelled may still judge an answer that had come: what it judges with belongs to the run.
+  auto judge = [run = shared_from_this(), judge = std::move(action.judge)](const auto&... answer) { return judge(answer...); };
+  const auto id = services_.client->start(std::move(action.spec), std::move(judge), std::move(host));
   if (const auto it = calls_.find(action.unit); it != calls_.end()) it->second.id = id;
 }
 

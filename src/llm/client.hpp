@@ -39,7 +39,7 @@ public:
     virtual ~ModelClient() = default;
     /// Starts a call; queued under the limits. The host must live until finished().
     virtual CallId start(CallSpec spec, Judge judge, std::shared_ptr<CallHost> host) = 0;
-    /// Stops a call in any phase within 100 ms: no further request, background responses are cancelled at the provider, finished() comes with CANCELLED.
+    /// Stops a call in any phase within 100 ms: its judge is not asked any more, no further request, background responses are cancelled at the provider, finished() comes with CANCELLED.
     virtual void cancel(CallId id) = 0;
     /// Calls queued and in flight.
     virtual std::size_t active() const = 0;

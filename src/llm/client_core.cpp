@@ -45,7 +45,12 @@ void ClientCore::start(CallId id, CallSpec spec, Judge judge, std::shared_ptr<Ca
 }
 
 void ClientCore::cancel(CallId id) {
+  const auto at = calls_.find(id);
+  if (at == calls_.end()) return;
+  // What the judge of the call looks at may be gone when this returns.
+  at->second->cancelled = true;
   asio::post(executor_, [self = shared_from_this(), id] {
+    if (const auto call = self->calls_.find(id); call != self->calls_.end()) call->second->cancelled = false;
     self->tell(id, [](CallMachine& machine, Now at) { return machine.cancel(true, at); });
   });
 }
@@ -72,6 +77,7 @@ void ClientCore::tell(CallId id, const Event& event) {
   const auto at = calls_.find(id);
   if (at == calls_.end()) return;
   Call& call = *at->second;
+  if (call.cancelled) return;
   Actions actions = event(*call.machine, now());
   for (Action& action : actions) perform(id, call, action);
   if (call.machine->finished()) {

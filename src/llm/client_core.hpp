@@ -38,6 +38,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
     std::optional<TransferId> transfer;
     int announced_attempt = 0;
     bool paused = false;
+    bool cancelled = false;  ///< the machine will be told; until then it hears of nothing else
   };
 
   using Event = std::function<Actions(CallMachine& machine, Now now)>;

@@ -110,8 +110,8 @@ std::optional<Response> Dispatcher::refuse_unrouted(const Request& request, cons
   if (match.operation != nullptr) return std::nullopt;
   if (match.allowed.empty()) return error_response(Error(ErrorCode::NotFound, "There is nothing at this path."), request.id);
   const auto allowed = allow_list(match.allowed);
-  auto response = error_response(Error(ErrorCode::MethodNotAllowed, "This path does not know the request's method.", "Use one of " + allowed + "."), request.id);
-  return response.with("Allow", allowed);
+  const Error error(ErrorCode::MethodNotAllowed, "This path does not know the request's method.", "Use one of " + allowed + ".");
+  return error_response(error, request.id).with("Allow", allowed);
 }
 
 boost::asio::awaitable<Response> Dispatcher::answer(Request& request) const {
@@ -163,7 +163,9 @@ std::optional<Response> Dispatcher::read_body(Request& request) const {
     return std::nullopt;
   }
   if (!is_json(request))
-    return error_response(Error(ErrorCode::UnsupportedMediaType, "The body must be JSON.", "Send it as application/json in UTF-8, without a content coding."), request.id);
+    return error_response(Error(ErrorCode::UnsupportedMediaType, "The body must be JSON.",
+                                "Send it as application/json in UTF-8, without a content coding."),
+                          request.id);
   auto parsed = parse_json(request.body);
   if (!parsed) return error_response(Error(ErrorCode::InvalidJson, parsed.error().message), request.id);
   request.json = std::move(*parsed);

@@ -41,7 +41,9 @@ bool wants_continue(const Parser& parser, std::size_t bytes_read) {
 constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
 constexpr int kSwitchingProtocols = 101;
 
-Response shutting_down(const Request& request) { return error_response(Error(ErrorCode::ShuttingDown, "The server is shutting down."), request.id); }
+Response shutting_down(const Request& request) {
+  return error_response(Error(ErrorCode::ShuttingDown, "The server is shutting down."), request.id);
+}
 
 std::string_view kind_of(const Request& request) {
   if (request.operation->id == "streamProgress") return "events";
@@ -228,7 +230,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::one_request() {
   parser.body_limit(limits::kBodyBytesMax);
   auto [error, header_size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
   const auto id = std::string(parser.get()["X-Request-Id"]);
-  if (error == http::error::body_limit) co_return co_await refuse(Error(ErrorCode::PayloadTooLarge, "The body is too large; at most 1 MiB is taken."), id);
+  if (error == http::error::body_limit)
+    co_return co_await refuse(Error(ErrorCode::PayloadTooLarge, "The body is too large; at most 1 MiB is taken."), id);
   if (error) co_return co_await refuse(Error(ErrorCode::InvalidRequest, "This is no valid HTTP/1.1 request."), id);
   auto request = request_of(parser.get());
   if (!request) co_return co_await refuse(request.error(), id);
@@ -268,7 +271,8 @@ asio::awaitable<HttpConnection::Next> HttpConnection::upgrade(Request& request, 
   if (!refusal && host_.stopping) refusal = shutting_down(request);
   if (refusal) co_return co_await go_on(request, std::move(*refusal), keep_alive);
   // A client waits for the answer before it speaks the other protocol.
-  if (buffer_.size() > 0) co_return co_await refuse(Error(ErrorCode::InvalidRequest, "Bytes follow the request for an upgrade."), request.id);
+  if (buffer_.size() > 0)
+    co_return co_await refuse(Error(ErrorCode::InvalidRequest, "Bytes follow the request for an upgrade."), request.id);
   // There is no body to go on with, but the library would say so.
   handshake.erase(http::field::expect);
   record_.status = kSwitchingProtocols;

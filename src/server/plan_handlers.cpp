@@ -198,7 +198,7 @@ Result<engine::ResumeOptions> options_of(const Services& services, const json::v
     PLANEXE_TRY(check_model_choice(services, *options.model));
   }
   if (const auto effort = get_string(body, "reasoning_effort")) options.effort = std::string(*effort);
-  if (const auto usd = get_double(body, "max_cost_usd")) options.max_cost_micros = static_cast<std::int64_t>(*usd * 1e6);
+  if (const auto usd = get_double(body, "max_cost_usd")) options.max_cost_micros = micros_of(*usd);
   return options;
 }
 
@@ -258,11 +258,14 @@ asio::awaitable<Response> retry_task(const Services& services, Request& request)
 
 asio::awaitable<Response> delete_plan(const Services& services, Request& request) {
   const auto plan_id = request.plan->plan_id;
+  if (services.plans->running(plan_id)) {
+    // Before the run tells of its cancel: who watches is to hear of the deletion.
+    services.hub->deleted(plan_id);
+    // The run ends when its model calls have ended; one that needs too long loses its lease below, and what it writes is refused.
+    if (auto cancelled = services.engine->cancel(plan_id); cancelled) co_await services.plans->wait_until_idle(plan_id, kDeleteWait);
+  }
   services.plans->forget(plan_id);
-  // A run of this process ends with it and tells nothing more: who watches hears of the deletion, not of a cancel. Whatever
-  // it or a run of another process still writes is refused.
   if (auto removed = services.engine->remove(plan_id); !removed) co_return error_response(removed.error(), request.id);
-  co_await services.plans->wait_until_idle(plan_id, kDeleteWait);
   services.hub->deleted(plan_id);
   co_return json_response(json::object{{"message", "The plan was deleted."}, {"plan_id", plan_id}});
 }

@@ -1,5 +1,8 @@
 #include "server/plan_request.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/intake_form.hpp"
 
 namespace planexe::server {
@@ -21,6 +24,8 @@ void read_intake(const json::value& body, TimePoint now, PlanRequest& out) {
 
 }  // namespace
 
+std::int64_t micros_of(double dollars) { return std::max<std::int64_t>(1, std::llround(dollars * 1e6)); }
+
 PlanRequest plan_request_of(const Services& services, const Request& request) {
   const auto& settings = *services.settings;
   const auto text = [&](std::string_view name) { return std::string(get_string(request.json, name).value_or("")); };
@@ -37,7 +42,7 @@ PlanRequest plan_request_of(const Services& services, const Request& request) {
   plan.conversation_id = text("conversation_id");
   plan.user_id = request.identity;
   plan.redline_mode = settings.redline_mode;
-  if (const auto usd = get_double(request.json, "max_cost_usd")) plan.max_cost_micros = static_cast<std::int64_t>(*usd * 1e6);
+  if (const auto usd = get_double(request.json, "max_cost_usd")) plan.max_cost_micros = micros_of(*usd);
   plan.rehearsal = settings.rehearsal;
   read_intake(request.json, services.clock->now(), out);
   if (!out.errors.empty()) return out;

@@ -31,12 +31,12 @@ void RequestRecord::finish(Metrics& metrics, std::chrono::steady_clock::time_poi
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
   const double milliseconds = static_cast<double>(micros) / 1000;
   const auto level = status >= 500 ? LogLevel::warn : LogLevel::info;
+  const LogField by("method", method), to("route", route), end("status", status), took("duration_ms", milliseconds), size("bytes", bytes),
+      number("request_id", id), from("peer", client);
   if (path.empty())
-    log(level, "request",
-        {{"method", method}, {"route", route}, {"status", status}, {"duration_ms", milliseconds}, {"bytes", bytes}, {"request_id", id}, {"peer", client}});
+    log(level, "request", {by, to, end, took, size, number, from});
   else
-    log(level, "request",
-        {{"method", method}, {"route", route}, {"path", path}, {"status", status}, {"duration_ms", milliseconds}, {"bytes", bytes}, {"request_id", id}, {"peer", client}});
+    log(level, "request", {by, to, {"path", path}, end, took, size, number, from});
 }
 
 }  // namespace planexe::server

@@ -125,7 +125,8 @@ void Server::State::look_after() {
 }
 
 bool Server::State::quiet() const {
-  return host.open.empty() && sockets.count() == 0 && services.engine->running() == 0 && conversations->running() == 0 && analyses->running() == 0;
+  return host.open.empty() && sockets.count() == 0 && services.engine->running() == 0 && conversations->running() == 0 &&
+         analyses->running() == 0;
 }
 
 /// Once everything is closed and handed back, or the time for it is over.

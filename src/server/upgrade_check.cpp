@@ -40,7 +40,8 @@ std::optional<Response> refuse_handshake(const Request& request) {
   const bool asks = request.method == "GET" && request.chunks && list_has(request.header("upgrade"), "websocket") &&
                     list_has(request.header("connection"), "upgrade");
   if (!asks || trimmed(request.header("sec-websocket-version")) != kVersion) {
-    auto response = error_response(Error(ErrorCode::UpgradeRequired, "This address speaks WebSocket.", "Open it as a WebSocket, version 13."), request.id);
+    const Error error(ErrorCode::UpgradeRequired, "This address speaks WebSocket.", "Open it as a WebSocket, version 13.");
+    auto response = error_response(error, request.id);
     return response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", std::string(kVersion));
   }
   if (!is_key(trimmed(request.header("sec-websocket-key"))))

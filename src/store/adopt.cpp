@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "store/apply.hpp"
 
 namespace planexe::store {
@@ -14,6 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kReferenceTables = {"plans", "plan_content", "plan_files", "llm_interactions",
                                                               "plan_metrics"};
 constexpr std::string_view kPrefix = "reference_";
+/// Longer names PostgreSQL cuts by itself.
+constexpr std::size_t kNameBytesMax = 63;
 
 bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -44,14 +47,15 @@ class OldTable {
   /// A time as UTC; NULL when it cannot be read.
   [[nodiscard]] std::string time(std::string_view name) const {
     const std::string value = column(name);
-    if (value == "NULL") return value;
+    if (value == "NULL") return sqlite_ ? value : "CAST(NULL AS TIMESTAMPTZ)";
     return sqlite_ ? fmt::format("strftime('%Y-%m-%dT%H:%M:%fZ', {})", value)
                    : fmt::format("({} AT TIME ZONE 'UTC')", value);
   }
   /// JSON that can be read, else NULL.
   [[nodiscard]] std::string json(std::string_view name) const {
     const std::string value = column(name);
-    if (value == "NULL" || !sqlite_) return value;
+    if (value == "NULL") return value;
+    if (!sqlite_) return fmt::format("CASE WHEN CAST({0} AS TEXT) <> 'null' THEN {0} END", value);
     return fmt::format("CASE WHEN json_valid({0}) AND {0} <> 'null' THEN {0} END", value);
   }
 
@@ -286,6 +290,35 @@ Result<void> drop_old_tables(sql::Connection& db) {
 
 }  // namespace
 
+namespace {
+
+/// Indexes and sequences of the old tables get out of the way too: a new table whose index name is taken gets another
+/// one, and a later migration would not find it.
+Result<void> rename_companions(sql::Connection& db, std::string_view table) {
+  auto rows = db.query(
+      "SELECT c.relname::text, c.relkind = 'S' FROM pg_class t JOIN pg_depend d ON d.refobjid = t.oid "
+      "JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_namespace n ON n.oid = t.relnamespace "
+      "WHERE n.nspname = current_schema() AND t.relname = ? UNION "
+      "SELECT c.relname::text, FALSE FROM pg_class t JOIN pg_index i ON i.indrelid = t.oid "
+      "JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = t.relnamespace "
+      "WHERE n.nspname = current_schema() AND t.relname = ?",
+      {table, table});
+  std::vector<std::pair<std::string, bool>> companions;
+  while (rows.next()) {
+    auto name = rows.string();
+    companions.emplace_back(std::move(name), rows.boolean());
+  }
+  PLANEXE_TRY(rows.status());
+  for (const auto& [name, sequence] : companions) {
+    const auto quoted = replace_all(name, "\"", "\"\"");
+    PLANEXE_TRY(db.execute(fmt::format("ALTER {} \"{}\" RENAME TO \"{}{}\"", sequence ? "SEQUENCE" : "INDEX", quoted,
+                                       kPrefix, quoted.substr(0, kNameBytesMax - kPrefix.size()))));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<bool> is_reference_database(sql::Connection& db) {
   PLANEXE_TRY_ASSIGN(const auto columns, db.columns("plans"));
   return has(columns, "id") && has(columns, "plan_id") && has(columns, "prompt") && has(columns, "status") &&
@@ -295,7 +328,9 @@ Result<bool> is_reference_database(sql::Connection& db) {
 Result<void> set_reference_tables_aside(sql::Connection& db) {
   PLANEXE_TRY_ASSIGN(const auto tables, db.tables());
   for (const auto table : kReferenceTables) {
-    if (has(tables, table)) PLANEXE_TRY(db.execute(fmt::format("ALTER TABLE {0} RENAME TO {1}{0}", table, kPrefix)));
+    if (!has(tables, table)) continue;
+    if (db.dialect() == sql::Dialect::postgresql) PLANEXE_TRY(rename_companions(db, table));
+    PLANEXE_TRY(db.execute(fmt::format("ALTER TABLE {0} RENAME TO {1}{0}", table, kPrefix)));
   }
   return {};
 }

@@ -43,8 +43,9 @@ Result<std::optional<StoredPlan>> check_plan(sql::Connection& db, const Transact
 }  // namespace
 
 Result<std::optional<StoredPlan>> lock_plan(sql::Connection& db, const std::string& plan_id) {
+  // NO KEY: rows that refer to the plan can still be written by others, so that they do not wait for a whole transaction.
   constexpr std::string_view kRead = "SELECT fencing, status, title, cancel_requested_at, run_attempt FROM plans WHERE plan_id = ?";
-  constexpr std::string_view kLock = "SELECT fencing, status, title, cancel_requested_at, run_attempt FROM plans WHERE plan_id = ? FOR UPDATE";
+  constexpr std::string_view kLock = "SELECT fencing, status, title, cancel_requested_at, run_attempt FROM plans WHERE plan_id = ? FOR NO KEY UPDATE";
   auto rows = db.query(db.dialect() == sql::Dialect::postgresql ? kLock : kRead, {plan_id});
   std::optional<StoredPlan> plan;
   if (rows.next()) plan = {rows.integer(), rows.string(), rows.string(), rows.optional_time(), rows.small()};
@@ -52,9 +53,9 @@ Result<std::optional<StoredPlan>> lock_plan(sql::Connection& db, const std::stri
   return plan;
 }
 
-Result<void> apply(sql::Connection& db, const Transaction& transaction, TimePoint now) {
+Result<void> apply(sql::Connection& db, const Transaction& transaction, TimePoint now, Blocks blocks) {
   PLANEXE_TRY_ASSIGN(auto plan, check_plan(db, transaction));
-  const writes::Context context{db, transaction.plan_id, transaction.fencing, now, std::move(plan)};
+  const writes::Context context{db, transaction.plan_id, transaction.fencing, now, std::move(plan), blocks};
   for (const auto& write : transaction.writes) {
     PLANEXE_TRY(std::visit([&](const auto& value) { return writes::apply(context, value); }, write));
   }

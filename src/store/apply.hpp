@@ -9,10 +9,13 @@
 /// rows that it changes against other writers, and rolls back on an error.
 namespace planexe::store {
 
+/// Whether the texts of PutBlocks are in the database before the transaction is applied.
+enum class Blocks { absent, stored };
+
 /// Checks plan and fencing number, then applies the writes in order. Errors: FENCED; CONFLICT, PLAN_NOT_FOUND,
 /// PLAN_NOT_CANCELLABLE, INTERACTION_NOT_FOUND, CONVERSATION_NOT_FOUND (a condition did not hold); INVALID_ARGUMENT (a
 /// write that makes no sense); those of the database.
-Result<void> apply(sql::Connection& db, const Transaction& transaction, TimePoint now);
+Result<void> apply(sql::Connection& db, const Transaction& transaction, TimePoint now, Blocks blocks = Blocks::absent);
 
 /// What an error of apply() means for the caller of Store::submit.
 CommitStatus status_of(const Error& error);
@@ -46,6 +49,7 @@ struct Context {
   std::optional<std::int64_t> fencing;  ///< checked already
   TimePoint now;                        ///< the database's clock
   std::optional<StoredPlan> plan;       ///< as it was before the transaction
+  Blocks blocks = Blocks::absent;
 
   /// The number that is noted in written rows; 0 = written without a lease.
   [[nodiscard]] std::int64_t fence() const { return fencing.value_or(0); }
@@ -78,6 +82,11 @@ Result<void> apply(const Context& context, const PutConversation& write);
 Result<void> apply(const Context& context, const SetConversation& write);
 Result<void> apply(const Context& context, const PutTurn& write);
 Result<void> apply(const Context& context, const DeleteConversation& write);
+
+/// A text that can be stored. Errors: LIMIT_EXCEEDED, INVALID_ARGUMENT.
+Result<void> check_block(const TextBlock& block);
+/// Inserts it if absent.
+Result<void> insert_block(sql::Connection& db, const TextBlock& block);
 
 /// Removes those of these text blocks that nobody uses any more: a text is shared by all prompts that contain it.
 Result<void> drop_unused_blocks(const Context& context, const std::vector<std::int64_t>& ids);

@@ -43,6 +43,30 @@ inline constexpr std::uint64_t kCheckpointBusyPages = 8'192;
 /// Prepared statements per connection; the store has about a hundred.
 inline constexpr std::size_t kStatementsMax = 256;
 
+/// PostgreSQL. How long a connection may take: a server across an ocean needs a second, one that is away never answers.
+inline constexpr std::chrono::milliseconds kConnectWait{10'000};
+/// What the server may spend on one statement, and on waiting for one lock of another transaction.
+inline constexpr std::chrono::milliseconds kStatementTime{30'000};
+inline constexpr std::chrono::milliseconds kLockTime{10'000};
+/// Only a stopped or cut-off process leaves a transaction that does nothing. It holds the rows of its plans, and others
+/// are to take them over within two lease times.
+inline constexpr std::chrono::milliseconds kIdleTransactionTime{10'000};
+/// A migration of a large database, and the wait for that of another process.
+inline constexpr std::chrono::milliseconds kMigrationTime{600'000};
+/// Beyond what the server was given: time of the network, before a connection counts as lost.
+inline constexpr std::chrono::milliseconds kAnswerGrace{5'000};
+/// How long writes wait for a server that is away; a restart takes seconds. Below kCommitWait.
+inline constexpr std::chrono::milliseconds kWritePatience{30'000};
+/// The same for reads: somebody waits for each.
+inline constexpr std::chrono::milliseconds kReadPatience{3'000};
+/// Pause between two tries to connect, doubled up to the second one.
+inline constexpr std::chrono::milliseconds kReconnectPause{50};
+inline constexpr std::chrono::milliseconds kReconnectPauseMax{2'000};
+/// How often a group is tried again after a deadlock or a conflict with another process.
+inline constexpr int kConflictRetries = 10;
+/// Writing connections of a process: beyond a few the server's disk decides.
+inline constexpr int kWritersMax = 16;
+
 /// Rows of one page of a list, and of one read of events.
 inline constexpr int kPageRowsMax = 1'000;
 inline constexpr int kEventRowsMax = 20'000;

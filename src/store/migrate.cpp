@@ -7,6 +7,7 @@
 
 #include "base/embedded.hpp"
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "store/adopt.hpp"
 
@@ -23,6 +24,8 @@ constexpr Mark kMarks[] = {
     {"{{json}}", "TEXT", "JSON"},
     {"{{blob}}", "BLOB", "BYTEA"},
     {"{{without_rowid}}", "WITHOUT ROWID", ""},
+    // Compared and sorted by bytes, as SQLite does, whatever the language of the server.
+    {" TEXT", " TEXT", " TEXT COLLATE \"C\""},
 };
 
 constexpr std::string_view kSqliteLine = "-- sqlite:";
@@ -220,6 +223,24 @@ Result<MigrationOutcome> migrate(sql::Connection& db, std::span<const Migration>
     if (step == Step::done) break;
   }
   return outcome;
+}
+
+Result<int> prepare_schema(sql::Connection& db, const OpenOptions& options, std::string_view shown) {
+  PLANEXE_TRY_ASSIGN(const auto known, embedded_migrations());
+  if (options.migrate && !options.read_only) {
+    PLANEXE_TRY_ASSIGN(const auto outcome, migrate(db, known));
+    if (outcome.from != outcome.to) {
+      log_info("database schema brought up to date", {{"from", outcome.from}, {"to", outcome.to}});
+    }
+    return outcome.to;
+  }
+  PLANEXE_TRY_ASSIGN(const int current, check_schema(db, known));
+  if (static_cast<std::size_t>(current) < known.size()) {
+    return fail(ErrorCode::InvalidConfig,
+                fmt::format("The database {} has schema version {}, this program needs {}. Run `planexe db migrate`.",
+                            shown, current, known.back().version));
+  }
+  return current;
 }
 
 }  // namespace planexe::store

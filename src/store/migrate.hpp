@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "store/sql.hpp"
+#include "store/store.hpp"
 
 namespace planexe::store {
 
@@ -39,5 +40,9 @@ struct MigrationOutcome {
 /// Brings the database to the newest version: one transaction per migration, each under the lock that makes other
 /// processes wait. Errors as check_schema, and those of the database; what was committed before stays.
 Result<MigrationOutcome> migrate(sql::Connection& db, std::span<const Migration> known);
+
+/// What opening a store does with the schema: migrates, or refuses a version that is not the newest. Gives the version.
+/// `shown` is the database as a user may see it. Errors as migrate(), and INVALID_CONFIG.
+Result<int> prepare_schema(sql::Connection& db, const OpenOptions& options, std::string_view shown);
 
 }  // namespace planexe::store

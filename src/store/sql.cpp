@@ -9,6 +9,17 @@ Param json_or_null(const json::value& value) {
   return Param(to_json(value));
 }
 
+std::optional<TimePoint> RowSource::time(int column) const {
+  auto parsed = parse_iso(text(column));
+  return parsed ? std::optional(*parsed) : std::nullopt;
+}
+
+Result<void> Connection::send(std::string_view statement, Params params, Expected expected) {
+  PLANEXE_TRY_ASSIGN(const auto rows, execute(statement, params));
+  if (!expected.otherwise || rows == expected.rows) return {};
+  return std::unexpected(expected.otherwise());
+}
+
 bool Rows::next() {
   column_ = 0;
   if (error_ || !source_) return false;
@@ -47,12 +58,9 @@ std::optional<TimePoint> Rows::optional_time() {
     skip();
     return std::nullopt;
   }
-  auto parsed = parse_iso(view());
-  if (!parsed) {
-    broken("time");
-    return std::nullopt;
-  }
-  return *parsed;
+  auto time = source_->time(column_++);
+  if (!time) broken("time");
+  return time;
 }
 
 json::value Rows::json() {
@@ -100,18 +108,41 @@ bool is_key(std::string_view key, std::string_view column) {
   return false;
 }
 
+std::string insert_text(std::string_view table, const Fields& fields, std::string_view on_conflict) {
+  std::string text = insert_text(table, fields);
+  if (!on_conflict.empty()) text.append(" ").append(on_conflict);
+  return text;
+}
+
+std::string update_text(std::string_view table, const Fields& fields, std::string_view where) {
+  std::string text;
+  text.reserve(kStatementBytes);
+  text.append("UPDATE ").append(table);
+  std::string_view before = " SET ";
+  for (const auto& field : fields) text.append(std::exchange(before, ", ")).append(field.column).append(" = ?");
+  return text.append(" WHERE ").append(where);
+}
+
+std::vector<Param> values_of(Fields fields, std::initializer_list<Param> more) {
+  auto values = values_of(std::move(fields));
+  values.insert(values.end(), more.begin(), more.end());
+  return values;
+}
+
 }  // namespace
 
 Result<std::int64_t> insert(Connection& db, std::string_view table, Fields fields, std::string_view on_conflict) {
-  std::string statement = insert_text(table, fields);
-  if (!on_conflict.empty()) {
-    statement += ' ';
-    statement += on_conflict;
-  }
+  const std::string statement = insert_text(table, fields, on_conflict);
   return db.execute(statement, values_of(std::move(fields)));
 }
 
-Result<std::int64_t> upsert(Connection& db, std::string_view table, std::string_view key, Fields fields) {
+Result<void> send_insert(Connection& db, std::string_view table, Fields fields, std::string_view on_conflict,
+                         Expected expected) {
+  const std::string statement = insert_text(table, fields, on_conflict);
+  return db.send(statement, values_of(std::move(fields)), std::move(expected));
+}
+
+Result<void> send_upsert(Connection& db, std::string_view table, std::string_view key, Fields fields) {
   std::string statement = insert_text(table, fields);
   statement.append(" ON CONFLICT (").append(key);
   std::string_view before = ") DO UPDATE SET ";
@@ -119,21 +150,21 @@ Result<std::int64_t> upsert(Connection& db, std::string_view table, std::string_
     if (is_key(key, field.column)) continue;
     statement.append(std::exchange(before, ", ")).append(field.column).append(" = excluded.").append(field.column);
   }
-  return db.execute(statement, values_of(std::move(fields)));
+  return db.send(statement, values_of(std::move(fields)), {});
 }
 
 Result<std::int64_t> update(Connection& db, std::string_view table, Fields fields, std::string_view where,
                             std::initializer_list<Param> where_params) {
-  std::string statement;
-  statement.reserve(kStatementBytes);
-  statement.append("UPDATE ").append(table);
-  std::string_view before = " SET ";
-  for (const auto& field : fields) statement.append(std::exchange(before, ", ")).append(field.column).append(" = ?");
-  statement.append(" WHERE ").append(where);
-  auto values = values_of(std::move(fields));
-  values.insert(values.end(), where_params.begin(), where_params.end());
-  return db.execute(statement, values);
+  const std::string statement = update_text(table, fields, where);
+  return db.execute(statement, values_of(std::move(fields), where_params));
 }
+
+Result<void> send_update(Connection& db, std::string_view table, Fields fields, std::string_view where,
+                         std::initializer_list<Param> where_params, Expected expected) {
+  const std::string statement = update_text(table, fields, where);
+  return db.send(statement, values_of(std::move(fields), where_params), std::move(expected));
+}
+
 
 Result<std::int64_t> number(Connection& db, std::string_view statement, std::initializer_list<Param> params) {
   auto rows = db.query(statement, params);

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -74,6 +75,8 @@ class RowSource {
   [[nodiscard]] virtual bool boolean(int column) const = 0;
   /// Text as it is, a blob as its bytes.
   [[nodiscard]] virtual std::string_view text(int column) const = 0;
+  /// Empty when the value is no time.
+  [[nodiscard]] virtual std::optional<TimePoint> time(int column) const;
 };
 
 /// The rows of a query. Columns are read in order with the typed readers; a NULL reads as the type's empty value.
@@ -111,6 +114,13 @@ class Rows {
   int column_ = 0;
 };
 
+/// What the number of changed rows must be, where a write depends on it. `otherwise` makes the error; it may be asked
+/// later, at the latest before COMMIT, so what it refers to must live until then.
+struct Expected {
+  std::int64_t rows = 0;
+  std::function<Error()> otherwise;
+};
+
 /// One database connection; one thread at a time. Statements use '?' for parameters, in order.
 class Connection {
  public:
@@ -120,6 +130,9 @@ class Connection {
   virtual Rows query(std::string_view statement, Params params) = 0;
   /// The number of rows that were inserted, changed or deleted.
   virtual Result<std::int64_t> execute(std::string_view statement, Params params) = 0;
+  /// As execute() when nobody looks at the number of rows: a database behind a network does not wait for the answer. What
+  /// went wrong is told by a later call, at the latest by COMMIT.
+  virtual Result<void> send(std::string_view statement, Params params, Expected expected);
   /// Several statements without parameters, for migrations.
   virtual Result<void> script(std::string_view statements) = 0;
   /// The database's own clock: the only one that decides about leases.
@@ -135,6 +148,9 @@ class Connection {
   Result<std::int64_t> execute(std::string_view statement, std::initializer_list<Param> params = {}) {
     return execute(statement, Params(params.begin(), params.size()));
   }
+  Result<void> send(std::string_view statement, std::initializer_list<Param> params = {}, Expected expected = {}) {
+    return send(statement, Params(params.begin(), params.size()), std::move(expected));
+  }
 };
 
 /// A column and its value.
@@ -147,12 +163,20 @@ using Fields = std::vector<Field>;
 /// INSERT of one row; `on_conflict` is a whole clause such as "ON CONFLICT (id) DO NOTHING".
 Result<std::int64_t> insert(Connection& db, std::string_view table, Fields fields, std::string_view on_conflict = {});
 
-/// INSERT, or UPDATE of all other columns when a row with these `key` columns (comma-separated) exists.
-Result<std::int64_t> upsert(Connection& db, std::string_view table, std::string_view key, Fields fields);
+/// As insert(), sent as Connection::send() does.
+Result<void> send_insert(Connection& db, std::string_view table, Fields fields, std::string_view on_conflict = {},
+                         Expected expected = {});
+
+/// INSERT, or UPDATE of all other columns when a row with these `key` columns (comma-separated) exists. Sent.
+Result<void> send_upsert(Connection& db, std::string_view table, std::string_view key, Fields fields);
 
 /// UPDATE of these columns; `where` is a condition with '?'.
 Result<std::int64_t> update(Connection& db, std::string_view table, Fields fields, std::string_view where,
                             std::initializer_list<Param> where_params);
+
+/// As update(), sent as Connection::send() does.
+Result<void> send_update(Connection& db, std::string_view table, Fields fields, std::string_view where,
+                         std::initializer_list<Param> where_params, Expected expected = {});
 
 /// The number in the first column of the only row; 0 without a row.
 Result<std::int64_t> number(Connection& db, std::string_view statement, std::initializer_list<Param> params = {});

@@ -161,8 +161,8 @@ class Store {
 public:
     virtual ~Store() = default;
 
-    /// Queues a transaction; `done` is called once, on the store's thread, in commit order. Group commit: transactions that wait together share one COMMIT,
-    /// and a failing one does not take the others down.
+    /// Queues a transaction; `done` is called once, on a thread of the store, for the transactions of one plan in the order of submission (on SQLite for all).
+    /// Group commit: transactions that wait together share one COMMIT, and a failing one does not take the others down.
     virtual void submit(std::shared_ptr<const Transaction> transaction, std::function<void(CommitResult)> done) = 0;
     void submit(Transaction transaction, std::function<void(CommitResult)> done) {
         submit(std::make_shared<const Transaction>(std::move(transaction)), std::move(done));
@@ -214,20 +214,21 @@ public:
 };
 
 struct OpenOptions {
-    std::string url;                         ///< "sqlite:///relative.db", "sqlite:////absolute.db", later "postgresql://…"
+    std::string url;                         ///< "sqlite:///relative.db", "sqlite:////absolute.db", "postgresql://user:password@host:port/database"
     std::string data_dir;                    ///< base of relative paths
     bool migrate = true;                     ///< run pending migrations
     bool read_only = false;
     int readers = 2;
+    int writers = 4;                         ///< PostgreSQL; SQLite has one
 };
 
 /// Opens, takes no lock file (see DataDirLock), runs migrations under a lock. Errors are clear: unreadable file, not a database, newer schema (DATABASE_TOO_NEW),
-/// no write permission, disk full.
+/// no write permission, disk full; PostgreSQL: server away, password refused, no such database, encoding not UTF-8.
 Result<std::unique_ptr<Store>> open_store(const OpenOptions& options);
 
 /// The schema of a database and the newest one this program knows; 0 = none yet (new file, or a database of the reference).
 struct SchemaStatus { int current = 0, newest = 0; };
-/// For `planexe db status`: looks without changing anything. A file that does not exist is IO_ERROR.
+/// For `planexe db status`: looks without changing anything. A file that does not exist is IO_ERROR, a server that is away DATABASE_UNAVAILABLE.
 Result<SchemaStatus> schema_status(const OpenOptions& options);
 
 /// The lock file beside a SQLite database: held by the one process that runs plans on it (store/lock.hpp).

@@ -38,7 +38,7 @@ bool must_be_blob(const ContentRow& row) {
 Result<void> insert_version(const Context& context, const ContentRow& row, const std::string& sha256,
                             std::int64_t version) {
   const bool blob = must_be_blob(row);
-  PLANEXE_TRY(sql::insert(context.db, "plan_content",
+  return sql::send_insert(context.db, "plan_content",
                           {{"plan_id", context.plan_id},
                            {"filename", row.filename},
                            {"version", version},
@@ -53,8 +53,7 @@ Result<void> insert_version(const Context& context, const ContentRow& row, const
                            {"fencing", context.fence()},
                            {"created_at", or_now(row.created_at, context.now)},
                            {"content", blob ? std::string_view() : std::string_view(row.content)},
-                           {"content_blob", blob ? sql::Param(sql::Blob{row.content}) : sql::Param()}}));
-  return {};
+                           {"content_blob", blob ? sql::Param(sql::Blob{row.content}) : sql::Param()}});
 }
 
 }  // namespace
@@ -68,25 +67,21 @@ Result<void> apply(const Context& context, const PutContent& write) {
   const std::string sha256 = row.sha256.empty() ? sha256_hex(row.content) : row.sha256;
   PLANEXE_TRY_ASSIGN(const auto newest, newest_version(context, row.filename));
   if (newest.current && newest.sha256 == sha256 && newest.input_hash == row.input_hash) {
-    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET stale = FALSE WHERE id = ? AND stale", {newest.id}));
-    return {};
+    return context.db.send("UPDATE plan_content SET stale = FALSE WHERE id = ? AND stale", {newest.id});
   }
   if (newest.current) {
-    PLANEXE_TRY(context.db.execute("UPDATE plan_content SET is_current = FALSE WHERE id = ?", {newest.id}));
+    PLANEXE_TRY(context.db.send("UPDATE plan_content SET is_current = FALSE WHERE id = ?", {newest.id}));
   }
   return insert_version(context, row, sha256, newest.version + 1);
 }
 
 Result<void> apply(const Context& context, const MarkStale& write) {
-  PLANEXE_TRY(
-      context.db.execute("UPDATE plan_content SET stale = TRUE "
-                         "WHERE plan_id = ? AND task_key = ? AND is_current",
-                         {context.plan_id, write.task_key}));
-  return {};
+  return context.db.send("UPDATE plan_content SET stale = TRUE WHERE plan_id = ? AND task_key = ? AND is_current",
+                         {context.plan_id, write.task_key});
 }
 
 Result<void> apply(const Context& context, const PutFileRow& write) {
-  PLANEXE_TRY(sql::insert(context.db, "plan_files",
+  return sql::send_insert(context.db, "plan_files",
                           {{"plan_id", context.plan_id},
                            {"filename", write.filename},
                            {"file_type", write.file_type},
@@ -101,28 +96,36 @@ Result<void> apply(const Context& context, const PutFileRow& write) {
                           "version = plan_files.version + CASE WHEN plan_files.content_hash IS NOT DISTINCT FROM "
                           "excluded.content_hash THEN 0 ELSE 1 END, "
                           "content_hash = excluded.content_hash, generated_by_stage = excluded.generated_by_stage, "
-                          "updated_at = excluded.updated_at, file_path = excluded.file_path"));
+                          "updated_at = excluded.updated_at, file_path = excluded.file_path");
+}
+
+Result<void> check_block(const TextBlock& block) {
+  if (block.text.size() > limits::kContentBytesMax) {
+    return fail(ErrorCode::LimitExceeded, fmt::format("A text of {} bytes is too long to be stored; at most {}.",
+                                                      block.text.size(), limits::kContentBytesMax));
+  }
+  if (block.text.find('\0') != std::string::npos || !valid_utf8(block.text)) {
+    return fail(ErrorCode::InvalidArgument, "A part of a prompt is not valid UTF-8 text.", block.sha256);
+  }
   return {};
+}
+
+Result<void> insert_block(sql::Connection& db, const TextBlock& block) {
+  return sql::send_insert(db, "text_blocks",
+                          {{"sha256", block.sha256}, {"size_bytes", block.text.size()}, {"text", block.text}},
+                          "ON CONFLICT (sha256) DO NOTHING");
 }
 
 Result<void> apply(const Context& context, const PutBlocks& write) {
   for (const auto& block : write.blocks) {
-    if (block.text.size() > limits::kContentBytesMax) {
-      return fail(ErrorCode::LimitExceeded, fmt::format("A text of {} bytes is too long to be stored; at most {}.",
-                                                        block.text.size(), limits::kContentBytesMax));
-    }
-    if (block.text.find('\0') != std::string::npos || !valid_utf8(block.text)) {
-      return fail(ErrorCode::InvalidArgument, "A part of a prompt is not valid UTF-8 text.", block.sha256);
-    }
-    PLANEXE_TRY(sql::insert(context.db, "text_blocks",
-                            {{"sha256", block.sha256}, {"size_bytes", block.text.size()}, {"text", block.text}},
-                            "ON CONFLICT (sha256) DO NOTHING"));
+    PLANEXE_TRY(check_block(block));
+    if (context.blocks == Blocks::absent) PLANEXE_TRY(insert_block(context.db, block));
     if (context.plan_id.empty()) continue;
     PLANEXE_TRY(
-        context.db.execute("INSERT INTO plan_blocks (plan_id, block_id) "
-                           "SELECT ?, id FROM text_blocks WHERE sha256 = ? "
-                           "ON CONFLICT (plan_id, block_id) DO NOTHING",
-                           {context.plan_id, block.sha256}));
+        context.db.send("INSERT INTO plan_blocks (plan_id, block_id) "
+                        "SELECT ?, id FROM text_blocks WHERE sha256 = ? "
+                        "ON CONFLICT (plan_id, block_id) DO NOTHING",
+                        {context.plan_id, block.sha256}));
   }
   return {};
 }

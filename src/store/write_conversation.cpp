@@ -7,7 +7,7 @@ namespace planexe::store::writes {
 
 Result<void> apply(const Context& context, const PutIdempotencyKey& write) {
   const IdempotencyRow& row = write.row;
-  PLANEXE_TRY(context.db.execute("DELETE FROM idempotency_keys WHERE expires_at <= ?", {context.now}));
+  PLANEXE_TRY(context.db.send("DELETE FROM idempotency_keys WHERE expires_at <= ?", {context.now}));
   PLANEXE_TRY_ASSIGN(const auto inserted, sql::insert(context.db, "idempotency_keys",
                                                       {{"identity", row.identity},
                                                        {"key", row.key},
@@ -25,21 +25,26 @@ Result<void> apply(const Context& context, const PutIdempotencyKey& write) {
   return fail(ErrorCode::IdempotencyKeyReused, "This Idempotency-Key was used for another request.");
 }
 
+namespace {
+
+sql::Expected one_conversation(const std::string& id) {
+  return {1, [&id] { return Error(ErrorCode::ConversationNotFound, fmt::format("There is no conversation {}.", id)); }};
+}
+
+}  // namespace
+
 Result<void> apply(const Context& context, const PutConversation& write) {
-  PLANEXE_TRY(sql::insert(context.db, "conversations", conversation_fields(write.row, context.now),
-                          "ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, last_error = excluded.last_error, "
-                          "draft_intake = excluded.draft_intake"));
-  return {};
+  return sql::send_insert(context.db, "conversations", conversation_fields(write.row, context.now),
+                          "ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, "
+                          "last_error = excluded.last_error, draft_intake = excluded.draft_intake");
 }
 
 Result<void> apply(const Context& context, const SetConversation& write) {
-  PLANEXE_TRY_ASSIGN(const auto known, context.db.execute("UPDATE conversations SET plan_id = COALESCE(?, plan_id) WHERE id = ?",
-                                                          {write.plan_id, write.id}));
-  if (known == 0) return fail(ErrorCode::ConversationNotFound, fmt::format("There is no conversation {}.", write.id));
+  PLANEXE_TRY(context.db.send("UPDATE conversations SET plan_id = COALESCE(?, plan_id) WHERE id = ?",
+                              {write.plan_id, write.id}, one_conversation(write.id)));
   if (!write.model_key) return {};
-  PLANEXE_TRY(context.db.execute("UPDATE conversations SET model_key = ?, updated_at = ? WHERE id = ? AND status <> 'running'",
-                                 {*write.model_key, context.now, write.id}));
-  return {};
+  return context.db.send("UPDATE conversations SET model_key = ?, updated_at = ? WHERE id = ? AND status <> 'running'",
+                         {*write.model_key, context.now, write.id});
 }
 
 Result<void> apply(const Context& context, const PutTurn& write) {
@@ -49,9 +54,8 @@ Result<void> apply(const Context& context, const PutTurn& write) {
     return fail(ErrorCode::ConversationNotFound,
                 fmt::format("There is no conversation {}.", write.row.conversation_id));
   }
-  PLANEXE_TRY(
-      sql::upsert(context.db, "conversation_turns", "conversation_id,turn", turn_fields(write.row, context.now)));
-  return {};
+  return sql::send_upsert(context.db, "conversation_turns", "conversation_id,turn",
+                          turn_fields(write.row, context.now));
 }
 
 namespace {
@@ -71,10 +75,9 @@ Result<std::vector<std::int64_t>> blocks_of(const Context& context, const std::s
 
 Result<void> apply(const Context& context, const DeleteConversation& write) {
   PLANEXE_TRY_ASSIGN(const auto blocks, blocks_of(context, write.id));
-  PLANEXE_TRY(context.db.execute("DELETE FROM llm_interactions WHERE owner_kind = 'conversation' AND owner_id = ?",
-                                 {write.id}));
-  PLANEXE_TRY_ASSIGN(const auto deleted, context.db.execute("DELETE FROM conversations WHERE id = ?", {write.id}));
-  if (deleted != 1) return fail(ErrorCode::ConversationNotFound, fmt::format("There is no conversation {}.", write.id));
+  PLANEXE_TRY(context.db.send("DELETE FROM llm_interactions WHERE owner_kind = 'conversation' AND owner_id = ?",
+                              {write.id}));
+  PLANEXE_TRY(context.db.send("DELETE FROM conversations WHERE id = ?", {write.id}, one_conversation(write.id)));
   return drop_unused_blocks(context, blocks);
 }
 

@@ -37,21 +37,24 @@ struct Calls {
 /// The sums of the plan move with every attempt, so that they never have to be computed from the whole ledger.
 Result<void> add_to_metrics(const Context& context, const std::string& plan_id, const Ledger& sum, const Calls& calls) {
   if (plan_id.empty()) return {};
-  PLANEXE_TRY(context.db.execute(
+  return context.db.send(
       "UPDATE plan_metrics SET total_llm_calls = total_llm_calls + ?, retries = retries + ?, repairs = repairs + ?, "
       "total_tokens_used = total_tokens_used + ?, input_tokens = input_tokens + ?, "
       "cached_input_tokens = cached_input_tokens + ?, output_tokens = output_tokens + ?, "
       "reasoning_tokens = reasoning_tokens + ?, total_cost_usd = (total_cost_micros + ?) / 1000000.0, "
       "total_cost_micros = total_cost_micros + ?, updated_at = ? WHERE plan_id = ?",
       {calls.calls, calls.retries, calls.repairs, sum.input + sum.output, sum.input, sum.cached, sum.output,
-       sum.reasoning, sum.cost, sum.cost, context.now, plan_id}));
-  return {};
+       sum.reasoning, sum.cost, sum.cost, context.now, plan_id});
 }
 
 bool is_open(std::string_view status) { return status == "pending" || status == "running"; }
 
 Error no_interaction(std::int64_t id) {
   return {ErrorCode::InteractionNotFound, fmt::format("There is no interaction {} of this owner.", id)};
+}
+
+sql::Expected one_interaction(std::int64_t id) {
+  return {1, [id] { return no_interaction(id); }};
 }
 
 /// The row as it is stored: its owner is the plan of the transaction unless it names another.
@@ -76,18 +79,18 @@ Result<void> link_blocks(const Context& context, std::int64_t interaction, std::
     wanted += i == 0 ? "SELECT CAST(? AS INTEGER) AS position, CAST(? AS TEXT) AS hash" : " UNION ALL SELECT ?, ?";
     values.insert(values.end(), {first + i, hashes[i]});
   }
-  PLANEXE_TRY_ASSIGN(const auto linked,
-                     context.db.execute("INSERT INTO interaction_blocks (interaction_id, position, block_id) SELECT ?, wanted.position, "
-                                        "text_blocks.id FROM (" + wanted + ") AS wanted JOIN text_blocks ON text_blocks.sha256 = wanted.hash",
-                                        values));
-  if (linked == static_cast<std::int64_t>(hashes.size())) return {};
-  return fail(ErrorCode::InvalidArgument, "A prompt names a text that is not stored; put its blocks first.", hashes.front());
+  const auto missing = [&hash = hashes.front()] {
+    return Error(ErrorCode::InvalidArgument, "A prompt names a text that is not stored; put its blocks first.", hash);
+  };
+  return context.db.send("INSERT INTO interaction_blocks (interaction_id, position, block_id) SELECT ?, wanted.position, "
+                         "text_blocks.id FROM (" + wanted + ") AS wanted JOIN text_blocks ON text_blocks.sha256 = wanted.hash",
+                         values, {static_cast<std::int64_t>(hashes.size()), missing});
 }
 
-Result<void> link_blocks(const Context& context, const InteractionRow& row) {
-  const std::span<const std::string> hashes = row.prompt_blocks;
+/// `hashes` are those of the write itself: the check of the last statement may come after this call.
+Result<void> link_blocks(const Context& context, std::int64_t interaction, std::span<const std::string> hashes) {
   for (std::size_t at = 0; at < hashes.size(); at += kBlocksPerStatement)
-    PLANEXE_TRY(link_blocks(context, row.id, at, hashes.subspan(at, std::min(kBlocksPerStatement, hashes.size() - at))));
+    PLANEXE_TRY(link_blocks(context, interaction, at, hashes.subspan(at, std::min(kBlocksPerStatement, hashes.size() - at))));
   return {};
 }
 
@@ -117,7 +120,7 @@ Result<void> apply(const Context& context, const PutInteraction& write) {
   PLANEXE_TRY_ASSIGN(const auto inserted,
                      sql::insert(context.db, "llm_interactions", std::move(fields), "ON CONFLICT (id) DO NOTHING"));
   if (inserted == 0) return expect_same_attempt(context, row);
-  PLANEXE_TRY(link_blocks(context, row));
+  PLANEXE_TRY(link_blocks(context, row.id, write.row.prompt_blocks));
   return add_to_metrics(context, row.plan_id, Ledger::of(row), Calls::of(row));
 }
 
@@ -140,32 +143,27 @@ Result<void> apply(const Context& context, const UpdateInteraction& write) {
 
   auto fields = interaction_result_fields(row);
   fields.push_back({"fencing", context.fence()});
-  PLANEXE_TRY_ASSIGN(const auto changed,
-                     sql::update(context.db, "llm_interactions", std::move(fields), "id = ?", {row.id}));
-  if (changed != 1) return std::unexpected(no_interaction(row.id));
+  PLANEXE_TRY(sql::send_update(context.db, "llm_interactions", std::move(fields), "id = ?", {row.id}, one_interaction(row.id)));
   const Ledger added = Ledger::of(row) - before;
   if (added == Ledger{}) return {};
   return add_to_metrics(context, plan_id, added, Calls{});
 }
 
 Result<void> apply(const Context& context, const AbandonCalls& write) {
-  PLANEXE_TRY(context.db.execute("UPDATE llm_interactions SET status = 'abandoned', completed_at = ?, usage_source = 'estimate', "
-                                 "error_message = ? WHERE plan_id IS NULL AND status IN ('pending', 'running') AND started_at < ?",
-                                 {context.now, write.message, write.before}));
-  return {};
+  return context.db.send("UPDATE llm_interactions SET status = 'abandoned', completed_at = ?, usage_source = 'estimate', "
+                         "error_message = ? WHERE plan_id IS NULL AND status IN ('pending', 'running') AND started_at < ?",
+                         {context.now, write.message, write.before});
 }
 
 Result<void> apply(const Context& context, const SetResponseId& write) {
-  PLANEXE_TRY_ASSIGN(
-      const auto changed,
-      context.db.execute("UPDATE llm_interactions SET response_id = ?, "
-                         "last_event_sequence = CASE WHEN last_event_sequence < ? THEN ? ELSE last_event_sequence END, "
-                         "status = CASE WHEN status = 'pending' THEN 'running' ELSE status END "
-                         "WHERE id = ? AND plan_id IS NOT DISTINCT FROM ?",
-                         {sql::text_or_null(write.response_id), write.last_event_sequence, write.last_event_sequence,
-                          write.id, sql::text_or_null(context.plan_id)}));
-  if (changed != 1) return std::unexpected(no_interaction(write.id));
-  return {};
+  return context.db.send(
+      "UPDATE llm_interactions SET response_id = ?, "
+      "last_event_sequence = CASE WHEN last_event_sequence < ? THEN ? ELSE last_event_sequence END, "
+      "status = CASE WHEN status = 'pending' THEN 'running' ELSE status END "
+      "WHERE id = ? AND plan_id IS NOT DISTINCT FROM ?",
+      {sql::text_or_null(write.response_id), write.last_event_sequence, write.last_event_sequence, write.id,
+       sql::text_or_null(context.plan_id)},
+      one_interaction(write.id));
 }
 
 }  // namespace planexe::store::writes

@@ -20,27 +20,25 @@ Result<void> insert_plan(const Context& context, const PlanRow& plan) {
   fields.push_back({"cancel_requested_at", plan.cancel_requested_at});
   fields.push_back({"status", plan.status});
   fields.push_back({"seq_reserved", plan.seq_reserved});
-  PLANEXE_TRY_ASSIGN(const auto inserted,
-                     sql::insert(context.db, "plans", std::move(fields), "ON CONFLICT (plan_id) DO NOTHING"));
-  if (inserted != 1) return fail(ErrorCode::Conflict, fmt::format("The plan {} exists already.", plan.plan_id));
-  return {};
+  const auto taken = [&id = plan.plan_id] {
+    return Error(ErrorCode::Conflict, fmt::format("The plan {} exists already.", id));
+  };
+  return sql::send_insert(context.db, "plans", std::move(fields), "ON CONFLICT (plan_id) DO NOTHING", {1, taken});
 }
 
 Result<void> insert_companions(const Context& context, const PlanRow& plan) {
-  PLANEXE_TRY(sql::insert(context.db, "plan_search",
-                          {{"plan_id", plan.plan_id}, {"folded_text", folded_text(plan.title, plan.prompt)}}));
-  PLANEXE_TRY(sql::insert(context.db, "plan_metrics",
-                          {{"plan_id", plan.plan_id}, {"created_at", context.now}, {"updated_at", context.now}}));
-  return {};
+  PLANEXE_TRY(sql::send_insert(context.db, "plan_search",
+                               {{"plan_id", plan.plan_id}, {"folded_text", folded_text(plan.title, plan.prompt)}}));
+  return sql::send_insert(context.db, "plan_metrics",
+                          {{"plan_id", plan.plan_id}, {"created_at", context.now}, {"updated_at", context.now}});
 }
 
 Result<void> fold_again(const Context& context, const std::string& title) {
   auto rows = context.db.query("SELECT prompt FROM plans WHERE plan_id = ?", {context.plan_id});
   const std::string prompt = rows.next() ? rows.string() : std::string();
   PLANEXE_TRY(rows.status());
-  PLANEXE_TRY(context.db.execute("UPDATE plan_search SET folded_text = ? WHERE plan_id = ?",
-                                 {folded_text(title, prompt), context.plan_id}));
-  return {};
+  return context.db.send("UPDATE plan_search SET folded_text = ? WHERE plan_id = ?",
+                         {folded_text(title, prompt), context.plan_id});
 }
 
 }  // namespace
@@ -66,11 +64,11 @@ Result<void> apply(const Context& context, const CreatePlan& write) {
   PLANEXE_TRY(insert_companions(context, write.plan));
   for (const auto& task : write.tasks) PLANEXE_TRY(apply(context, PutTask{task}));
   for (const auto& edge : write.edges) {
-    PLANEXE_TRY(sql::insert(context.db, "plan_task_edges",
-                            {{"plan_id", context.plan_id},
-                             {"from_key", edge.from_key},
-                             {"to_key", edge.to_key},
-                             {"tolerant", edge.tolerant}}));
+    PLANEXE_TRY(sql::send_insert(context.db, "plan_task_edges",
+                                 {{"plan_id", context.plan_id},
+                                  {"from_key", edge.from_key},
+                                  {"to_key", edge.to_key},
+                                  {"tolerant", edge.tolerant}}));
   }
   return {};
 }
@@ -84,25 +82,22 @@ Result<void> apply(const Context& context, const PutPlan& write) {
   const bool new_run = write.plan.run_attempt > before.run_attempt;
   const bool keep = !new_run && !write.plan.cancel_requested_at;
   fields.push_back({"cancel_requested_at", keep ? before.cancel_requested_at : write.plan.cancel_requested_at});
-  PLANEXE_TRY_ASSIGN(const auto changed,
-                     sql::update(context.db, "plans", std::move(fields), "plan_id = ?", {context.plan_id}));
-  if (changed != 1) return std::unexpected(no_plan(context.plan_id));
+  PLANEXE_TRY(sql::send_update(context.db, "plans", std::move(fields), "plan_id = ?", {context.plan_id},
+                               {1, [&id = context.plan_id] { return no_plan(id); }}));
   return before.title == write.plan.title ? Result<void>() : fold_again(context, write.plan.title);
 }
 
 Result<void> apply(const Context& context, const ReserveSeq& write) {
-  PLANEXE_TRY(context.db.execute("UPDATE plans SET seq_reserved = ? WHERE plan_id = ? AND seq_reserved < ?",
-                                 {write.up_to, context.plan_id, write.up_to}));
-  return {};
+  return context.db.send("UPDATE plans SET seq_reserved = ? WHERE plan_id = ? AND seq_reserved < ?",
+                         {write.up_to, context.plan_id, write.up_to});
 }
 
 Result<void> apply(const Context& context, const ReleaseLease&) {
   if (!context.fencing) return fail(ErrorCode::InvalidArgument, "A lease is given back without its fencing number.");
-  PLANEXE_TRY_ASSIGN(const auto changed, context.db.execute("UPDATE plans SET lease_owner = NULL, lease_expires_at = "
-                                                            "NULL WHERE plan_id = ? AND fencing = ?",
-                                                            {context.plan_id, *context.fencing}));
-  if (changed != 1) return fail(ErrorCode::Fenced, "Another process took the plan over.");
-  return {};
+  const auto lost = [] { return Error(ErrorCode::Fenced, "Another process took the plan over."); };
+  return context.db.send(
+      "UPDATE plans SET lease_owner = NULL, lease_expires_at = NULL WHERE plan_id = ? AND fencing = ?",
+      {context.plan_id, *context.fencing}, {1, lost});
 }
 
 Result<void> apply(const Context& context, const RequestCancel& write) {
@@ -135,25 +130,37 @@ Result<std::vector<std::int64_t>> blocks_of(const Context& context) {
   return ids;
 }
 
+/// Where several write at once, a writer that is about to refer to one of these texts holds its row: after this wait the
+/// statements that follow see whether it does. All lock in the order of the hashes, so that none waits in a circle.
+Result<void> lock_blocks(const Context& context, const std::vector<std::int64_t>& ids) {
+  if (context.db.dialect() == sql::Dialect::sqlite || ids.empty()) return {};
+  auto rows = context.db.query(
+      fmt::format("SELECT id FROM text_blocks WHERE id IN ({}) ORDER BY sha256 FOR UPDATE", fmt::join(ids, ", ")));
+  while (rows.next()) {
+  }
+  return rows.status();
+}
+
 }  // namespace
 
 Result<void> drop_unused_blocks(const Context& context, const std::vector<std::int64_t>& ids) {
+  PLANEXE_TRY(lock_blocks(context, ids));
   for (const auto id : ids) {
     PLANEXE_TRY(
-        context.db.execute("DELETE FROM text_blocks WHERE id = ? "
-                           "AND NOT EXISTS (SELECT 1 FROM plan_blocks p WHERE p.block_id = text_blocks.id) "
-                           "AND NOT EXISTS (SELECT 1 FROM interaction_blocks l WHERE l.block_id = "
-                           "text_blocks.id)",
-                           {id}));
+        context.db.send("DELETE FROM text_blocks WHERE id = ? "
+                        "AND NOT EXISTS (SELECT 1 FROM plan_blocks p WHERE p.block_id = text_blocks.id) "
+                        "AND NOT EXISTS (SELECT 1 FROM interaction_blocks l WHERE l.block_id = "
+                        "text_blocks.id)",
+                        {id}));
   }
   return {};
 }
 
 Result<void> apply(const Context& context, const DeletePlan&) {
   PLANEXE_TRY_ASSIGN(const auto blocks, blocks_of(context));
-  PLANEXE_TRY(context.db.execute("DELETE FROM idempotency_keys WHERE plan_id = ?", {context.plan_id}));
-  PLANEXE_TRY_ASSIGN(const auto deleted, context.db.execute("DELETE FROM plans WHERE plan_id = ?", {context.plan_id}));
-  if (deleted != 1) return std::unexpected(no_plan(context.plan_id));
+  PLANEXE_TRY(context.db.send("DELETE FROM idempotency_keys WHERE plan_id = ?", {context.plan_id}));
+  PLANEXE_TRY(context.db.send("DELETE FROM plans WHERE plan_id = ?", {context.plan_id},
+                              {1, [&id = context.plan_id] { return no_plan(id); }}));
   return drop_unused_blocks(context, blocks);
 }
 

@@ -16,12 +16,11 @@ Result<void> apply(const Context& context, const PutTask& write) {
   fields.push_back({"plan_id", context.plan_id});
   fields.push_back({"fencing", context.fence()});
   fields.push_back({"updated_at", context.now});
-  PLANEXE_TRY(sql::upsert(context.db, "plan_tasks", "plan_id,task_key", std::move(fields)));
-  return {};
+  return sql::send_upsert(context.db, "plan_tasks", "plan_id,task_key", std::move(fields));
 }
 
 Result<void> apply(const Context& context, const PutTaskAttempt& write) {
-  PLANEXE_TRY(sql::upsert(context.db, "plan_task_attempts", "plan_id,task_key,run_attempt,attempt",
+  return sql::send_upsert(context.db, "plan_task_attempts", "plan_id,task_key,run_attempt,attempt",
                           {{"plan_id", context.plan_id},
                            {"task_key", write.task_key},
                            {"run_attempt", write.run_attempt},
@@ -31,8 +30,7 @@ Result<void> apply(const Context& context, const PutTaskAttempt& write) {
                            {"finished_at", write.finished_at},
                            {"error_code", text_or_null(write.error_code)},
                            {"error_message", text_or_null(write.error_message)},
-                           {"fencing", context.fence()}}));
-  return {};
+                           {"fencing", context.fence()}});
 }
 
 Result<void> apply(const Context& context, const PutItem& write) {
@@ -40,19 +38,17 @@ Result<void> apply(const Context& context, const PutItem& write) {
   fields.push_back({"plan_id", context.plan_id});
   fields.push_back({"fencing", context.fence()});
   fields.push_back({"updated_at", context.now});
-  PLANEXE_TRY(sql::upsert(context.db, "plan_task_items", "plan_id,task_key,item_key", std::move(fields)));
-  return {};
+  return sql::send_upsert(context.db, "plan_task_items", "plan_id,task_key,item_key", std::move(fields));
 }
 
 Result<void> apply(const Context& context, const DeleteItems& write) {
   if (write.keys.empty()) {
-    PLANEXE_TRY(context.db.execute("DELETE FROM plan_task_items WHERE plan_id = ? AND task_key = ?",
-                                   {context.plan_id, write.task_key}));
-    return {};
+    return context.db.send("DELETE FROM plan_task_items WHERE plan_id = ? AND task_key = ?",
+                           {context.plan_id, write.task_key});
   }
   for (const auto& key : write.keys) {
-    PLANEXE_TRY(context.db.execute("DELETE FROM plan_task_items WHERE plan_id = ? AND task_key = ? AND item_key = ?",
-                                   {context.plan_id, write.task_key, key}));
+    PLANEXE_TRY(context.db.send("DELETE FROM plan_task_items WHERE plan_id = ? AND task_key = ? AND item_key = ?",
+                                {context.plan_id, write.task_key, key}));
   }
   return {};
 }
@@ -70,8 +66,7 @@ Result<void> append(const Context& context, std::span<const EventRow> events) {
     values.insert(values.end(), {context.plan_id, event.seq, event.type, or_now(event.created_at, context.now),
                                  event.interaction_id, sql::json_or_null(event.payload)});
   }
-  PLANEXE_TRY(context.db.execute(statement, values));
-  return {};
+  return context.db.send(statement, values, {});
 }
 
 /// A caller that lost the answer sends the same events again.
@@ -143,15 +138,14 @@ Result<void> apply(const Context& context, const PutMetrics& write) {
   PLANEXE_TRY_ASSIGN(const auto updated, sql::update(context.db, "plan_metrics", fields, "plan_id = ?", {context.plan_id}));
   if (updated > 0) return {};
   fields.push_back({"created_at", context.now});
-  PLANEXE_TRY(sql::insert(context.db, "plan_metrics", std::move(fields)));
-  return {};
+  return sql::send_insert(context.db, "plan_metrics", std::move(fields));
 }
 
 Result<void> apply(const Context& context, const PutRecipe& write) {
-  PLANEXE_TRY(sql::insert(context.db, "recipes",
-                          {{"recipe_hash", write.recipe_hash}, {"created_at", context.now}, {"content", write.content}},
-                          "ON CONFLICT (recipe_hash) DO NOTHING"));
-  return {};
+  return sql::send_insert(
+      context.db, "recipes",
+      {{"recipe_hash", write.recipe_hash}, {"created_at", context.now}, {"content", write.content}},
+      "ON CONFLICT (recipe_hash) DO NOTHING");
 }
 
 }  // namespace planexe::store::writes

@@ -172,6 +172,17 @@ class Sizes(LimitCase):
                 contract().check_reply("login", reply)
                 self.expect_error(reply, 415, "UNSUPPORTED_MEDIA_TYPE")
 
+    def test_lists_in_one_value_however_their_commas_are_written(self):
+        plan_id = self.api.completed()["plan_id"]
+        for include, parts in (("files%2Clog", {"generated_files", "pipeline_log"}), ("files,log", {"generated_files", "pipeline_log"}), ("stages", {"pipeline_stages"})):
+            reply = self.send("GET", "/api/plans/%s/details?include=%s" % (plan_id, include))
+            contract().check_reply("getDetails", reply)
+            self.assertEqual({"generated_files", "pipeline_log", "pipeline_stages"} & set(reply.json()), parts, include)
+        for include in ("files%2Cnothing", "", "files,,log", "Files"):
+            reply = self.send("GET", "/api/plans/%s/details?include=%s" % (plan_id, include))
+            contract().check_reply("getDetails", reply)
+            self.expect_error(reply, 422, "VALIDATION_FAILED")
+
     def test_expect_100(self):
         with Wire(self.server.port) as wire:
             wire.send(request_bytes(self.server.port, "POST", "/api/auth/login", {"Content-Type": "application/json", "Content-Length": "13", "Expect": "100-continue"}))

@@ -105,6 +105,34 @@ TEST_F(ClientTest, ACallThatIsNotToBeStoredIsNot) {
   }
 }
 
+/// Cancels its call as soon as it has an answer, as a run does that has lost its lease.
+struct CancellingHost : RecordingHost {
+  std::function<void()> cancel;
+  void response_id(int attempt, const std::string& id) override {
+    RecordingHost::response_id(attempt, id);
+    cancel();
+  }
+};
+
+TEST_F(ClientTest, TheJudgeOfACancelledCallIsNotAskedAnyMore) {
+  // Its chunks come in one packet, so the end is heard in the same turn of the loop as the beginning.
+  ScriptedServer& server =
+      serve([&](const SeenRequest&, std::size_t) { return Reply{write(chunked_answer("resp_1", R"({"risk":"rain"})"))}; });
+  add_model("m1", server.base_url());
+  int judged = 0;
+  const auto host = std::make_shared<CancellingHost>();
+  host->cancel = [&] { client().cancel(last_id_); };
+  last_id_ = client().start(spec(), [&](std::string_view given, const json::array& kept, bool last) {
+    ++judged;
+    return risk_judge()(given, kept, last);
+  }, host);
+  run_until([&] { return host->outcome.has_value(); });
+  EXPECT_EQ(judged, 0);
+  EXPECT_EQ(host->outcome->error->code, ErrorCode::Cancelled);
+  EXPECT_EQ(host->finished_count, 1);
+  EXPECT_EQ(client().active(), 0U);
+}
+
 TEST_F(ClientTest, CancelsWithin100Milliseconds) {
   ScriptedServer& server = serve([](const SeenRequest&, std::size_t) {
     return Reply{write(stream_head()), write(answer_events("resp_1", "long text")[0]), pause_for(3'000), write("x")};

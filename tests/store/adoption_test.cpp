@@ -1,4 +1,5 @@
 #include "base/hash.hpp"
+#include "base/text.hpp"
 #include "store/fixture.hpp"
 
 namespace planexe::store::test {
@@ -66,14 +67,24 @@ INSERT INTO plan_metrics (id, plan_id, total_llm_calls, user_rating, created_at)
  (3, 'PlanExe_gone', 1, NULL, NULL);
 )sql";
 
-class Adoption : public testing::Test {
+/// The types that the reference gets on PostgreSQL, and rows without what JSON columns there refuse.
+std::string for_database(std::string text, sql::Dialect dialect) {
+  if (dialect == sql::Dialect::sqlite) return text;
+  for (const auto& [from, to] : {std::pair("id INTEGER NOT NULL", "id SERIAL NOT NULL"), std::pair("DATETIME", "TIMESTAMP"),
+                                 std::pair("{\"x\": NaN}", "null"), std::pair("+02:00", "")})
+    text = replace_all(text, from, to);
+  return replace_all(text, "2025-10-12 10:30:00", "2025-10-12 08:30:00");
+}
+
+class Adoption : public testing::TestWithParam<BackendKind> {
  protected:
   void SetUp() override {
-    backend_ = sqlite_backend();
+    backend_ = GetParam().make();
     auto db = backend_->connect();
-    value_of(db->script(kReferenceSchema));
-    value_of(db->script(kReferenceRows));
+    value_of(db->script(for_database(kReferenceSchema, db->dialect())));
+    value_of(db->script(for_database(kReferenceRows, db->dialect())));
   }
+  std::vector<std::string> tables() { return value_of(backend_->connect()->tables()); }
   std::int64_t count(const std::string& statement) {
     auto db = backend_->connect();
     return value_of(sql::number(*db, statement));
@@ -82,7 +93,7 @@ class Adoption : public testing::Test {
   std::unique_ptr<Backend> backend_;
 };
 
-TEST_F(Adoption, PlansAreRepaired) {
+TEST_P(Adoption, PlansAreRepaired) {
   auto store = open_or_die(backend_->options());
   const auto done = must(store->plan("PlanExe_a"));
   EXPECT_EQ(done.status, "completed");
@@ -111,7 +122,7 @@ TEST_F(Adoption, PlansAreRepaired) {
   EXPECT_EQ(failed.speed_vs_detail, "all_details_but_slow");
 }
 
-TEST_F(Adoption, TheNewestRowOfAFileIsCurrent) {
+TEST_P(Adoption, TheNewestRowOfAFileIsCurrent) {
   auto store = open_or_die(backend_->options());
   const auto current = must(store->content("PlanExe_a", "002-1.json"));
   EXPECT_EQ(current.content, "newest");
@@ -126,7 +137,7 @@ TEST_F(Adoption, TheNewestRowOfAFileIsCurrent) {
   EXPECT_EQ(count("SELECT COUNT(*) FROM plan_files"), 1);
 }
 
-TEST_F(Adoption, InteractionsKeepTheirPromptAndForeignOnesGetAnotherOwner) {
+TEST_P(Adoption, InteractionsKeepTheirPromptAndForeignOnesGetAnotherOwner) {
   auto store = open_or_die(backend_->options());
   const auto first = must(store->interaction(7));
   EXPECT_EQ(first.plan_id, "PlanExe_a");
@@ -146,7 +157,7 @@ TEST_F(Adoption, InteractionsKeepTheirPromptAndForeignOnesGetAnotherOwner) {
   EXPECT_EQ(value_of(store->usage("PlanExe_a")).input_tokens, 100);
 }
 
-TEST_F(Adoption, SumsComeFromTheLedgerAndRatingsStay) {
+TEST_P(Adoption, SumsComeFromTheLedgerAndRatingsStay) {
   auto store = open_or_die(backend_->options());
   EXPECT_EQ(count("SELECT user_rating FROM plan_metrics WHERE plan_id = 'PlanExe_a'"), 5);
   EXPECT_EQ(count("SELECT total_tokens_used FROM plan_metrics WHERE plan_id = 'PlanExe_a'"), 120);
@@ -155,7 +166,7 @@ TEST_F(Adoption, SumsComeFromTheLedgerAndRatingsStay) {
   EXPECT_EQ(value_of(store->check()), std::vector<std::string>{});
 }
 
-TEST_F(Adoption, AdoptedPlansCanBeListedSearchedAndDeleted) {
+TEST_P(Adoption, AdoptedPlansCanBeListedSearchedAndDeleted) {
   auto store = open_or_die(backend_->options());
   EXPECT_EQ(value_of(store->plans({})).plans.size(), 4u);
   EXPECT_EQ(value_of(store->plans({.text = "BICYCLE"})).plans.size(), 1u);
@@ -163,17 +174,17 @@ TEST_F(Adoption, AdoptedPlansCanBeListedSearchedAndDeleted) {
   EXPECT_EQ(count("SELECT COUNT(*) FROM llm_interactions"), 2);
 }
 
-TEST_F(Adoption, TheOldTablesAreGoneAndTheSecondStartIsUsual) {
+TEST_P(Adoption, TheOldTablesAreGoneAndTheSecondStartIsUsual) {
   {
     open_or_die(backend_->options());
   }
-  EXPECT_EQ(count("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'reference%'"), 0);
+  for (const auto& table : tables()) EXPECT_FALSE(table.starts_with("reference")) << table;
   auto store = open_or_die(backend_->options());
   EXPECT_EQ(value_of(store->plans({})).plans.size(), 4u);
 }
 
-TEST_F(Adoption, AnOlderDatabaseWithOnlySomeTablesIsTakenToo) {
-  auto other = sqlite_backend();
+TEST_P(Adoption, AnOlderDatabaseWithOnlySomeTablesIsTakenToo) {
+  auto other = GetParam().make();
   {
     auto db = other->connect();
     value_of(
@@ -184,6 +195,9 @@ TEST_F(Adoption, AnOlderDatabaseWithOnlySomeTablesIsTakenToo) {
   EXPECT_EQ(must(store->plan("PlanExe_x")).status, "completed");
   EXPECT_TRUE(value_of(store->check()).empty());
 }
+
+INSTANTIATE_TEST_SUITE_P(All, Adoption, testing::ValuesIn(backend_kinds()),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace planexe::store::test

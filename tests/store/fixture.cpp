@@ -1,7 +1,9 @@
 #include "store/fixture.hpp"
 
 #include "base/hash.hpp"
+#include "store/postgresql/connection.hpp"
 #include "store/sqlite/connection.hpp"
+#include "support/postgresql.hpp"
 #include "support/temp_dir.hpp"
 
 namespace planexe::store::test {
@@ -25,11 +27,52 @@ class SqliteBackend final : public Backend {
   planexe::test::TempDir folder_;
 };
 
+std::unique_ptr<postgresql::Connection> postgresql_connection(const std::string& url) {
+  const auto address = postgresql::Address::parse(url);
+  EXPECT_TRUE(address);
+  auto connection = postgresql::Connection::open(*address, postgresql::Access::writer);
+  if (connection) return *std::move(connection);
+  ADD_FAILURE() << to_string(connection.error());
+  std::abort();
+}
+
+/// A schema of its own on the server that all tests of this program share: making and dropping a whole database takes
+/// the server longer than the test.
+class PostgresqlBackend final : public Backend {
+ public:
+  PostgresqlBackend() : url_(planexe::test::PostgresqlServer::shared().url("postgres")) {
+    const auto name = planexe::test::PostgresqlServer::shared().new_name();
+    value_of(postgresql_connection(url_)->sql::Connection::execute("CREATE SCHEMA " + name));
+    url_ += "?options=-csearch_path%3D" + name;
+  }
+  [[nodiscard]] OpenOptions options() const override {
+    OpenOptions options;
+    options.url = url_;
+    return options;
+  }
+  std::unique_ptr<sql::Connection> connect() override { return postgresql_connection(url_); }
+
+ private:
+  std::string url_;
+};
+
 }  // namespace
+
+std::unique_ptr<Backend> postgresql_backend() { return std::make_unique<PostgresqlBackend>(); }
 
 std::unique_ptr<Backend> sqlite_backend() { return std::make_unique<SqliteBackend>(); }
 
-std::vector<BackendKind> backend_kinds() { return {{"sqlite", sqlite_backend}}; }
+std::vector<BackendKind> backend_kinds() {
+  std::vector<BackendKind> kinds = {{"sqlite", sqlite_backend}};
+  if (planexe::test::PostgresqlServer::missing().empty()) kinds.push_back({"postgresql", postgresql_backend});
+  return kinds;
+}
+
+TEST(Backends, PostgresqlIsTestedToo) {
+  const auto missing = planexe::test::PostgresqlServer::missing();
+  if (!missing.empty()) GTEST_SKIP() << "The store was tested on SQLite only: " << missing;
+  EXPECT_EQ(backend_kinds().size(), 2u);
+}
 
 std::unique_ptr<Store> open_or_die(const OpenOptions& options) {
   auto store = open_store(options);

@@ -24,15 +24,16 @@ class Backend {
   virtual std::unique_ptr<sql::Connection> connect() = 0;
 };
 
-/// The kinds of databases that the contract suite runs on: one entry per kind.
+/// The kinds of databases that the contract suite runs on: one entry per kind that this machine has.
 struct BackendKind {
   std::string name;
-  std::function<std::unique_ptr<Backend>()> make;
+  std::function<std::unique_ptr<Backend>()> make;  ///< without tables
 
   friend std::ostream& operator<<(std::ostream& out, const BackendKind& kind) { return out << kind.name; }
 };
 std::vector<BackendKind> backend_kinds();
 std::unique_ptr<Backend> sqlite_backend();
+std::unique_ptr<Backend> postgresql_backend();
 
 /// A contract test: a store on a fresh database of each kind.
 class StoreContract : public testing::TestWithParam<BackendKind> {

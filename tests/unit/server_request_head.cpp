@@ -46,9 +46,10 @@ TEST(ServerRequestHead, LimitsAreExact) {
 
 TEST(ServerRequestHead, WhatTheParserWouldPassOverIsRefused) {
   for (const std::string_view bytes :
-       {"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\n\tA: b\r\n\r\n", "GET / HTTP/1.1\nA: b\n\n", "GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n",
-        "GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET / HTTP/1.1\r\n: b\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nA: \x01\r\n\r\n",
-        "GET / HTTP/1.1\r\nA: \x7f\r\n\r\n", "GET\t/ HTTP/1.1\r\n\r\n", "\x16\x03\x01", "GET /\r\n\r\n", "AMETHODTHATISFARTOOLONGTOBEONEOFTHEM /", "\r\n"})
+       {"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\n\tA: b\r\n\r\n", "GET / HTTP/1.1\nA: b\n\n",
+        "GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", "GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET / HTTP/1.1\r\n: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nA: \x01\r\n\r\n", "GET / HTTP/1.1\r\nA: \x7f\r\n\r\n",
+        "GET\t/ HTTP/1.1\r\n\r\n", "\x16\x03\x01", "GET /\r\n\r\n", "AMETHODTHATISFARTOOLONGTOBEONEOFTHEM /", "\r\n"})
     EXPECT_EQ(refusal(bytes), ErrorCode::InvalidRequest) << bytes;
   EXPECT_EQ(refusal(std::string_view("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 24)), ErrorCode::InvalidRequest);
 }
@@ -57,7 +58,10 @@ Request handshake() {
   Request request;
   request.method = "GET";
   request.id = "r";
-  request.headers = {{"connection", "keep-alive, Upgrade"}, {"upgrade", "WebSocket"}, {"sec-websocket-version", "13"}, {"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+  request.headers = {{"connection", "keep-alive, Upgrade"},
+                     {"upgrade", "WebSocket"},
+                     {"sec-websocket-version", "13"},
+                     {"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}};
   return request;
 }
 

@@ -3,29 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
-#include "base/testpoint.hpp"
 #include "store/apply.hpp"
 #include "store/limits.hpp"
 #include "store/sqlite/error.hpp"
 
 namespace planexe::store::sqlite {
-namespace {
-
-/// The named place of one job; nothing is built while no test point is armed.
-bool point(std::string_view place, const std::string& label) {
-  if (!testpoint::armed.load(std::memory_order_relaxed)) return false;
-  return testpoint::hit(fmt::format("store.{}.{}", place, label));
-}
-
-Job refusal(Job job) {
-  job.bytes = 0;
-  job.apply = [](sql::Connection&, TimePoint) -> Result<void> {
-    return fail(ErrorCode::QueueFull, "Too much waits to be stored: the disk is too slow or has stopped.");
-  };
-  return job;
-}
-
-}  // namespace
 
 GroupWriter::GroupWriter(std::unique_ptr<Connection> connection) : db_(std::move(connection)) {
   thread_ = std::thread([this] { run(); });
@@ -46,7 +28,7 @@ void GroupWriter::submit(Job job) {
     PLANEXE_ASSERT(!stopping_);
     const bool full = queue_.size() >= limits::kQueueTransactionsMax ||
                       (!queue_.empty() && queued_bytes_ + job.bytes > limits::kQueueBytesMax);
-    if (full) job = refusal(std::move(job));
+    if (full) refuse(job);
     queued_bytes_ += job.bytes;
     queue_.push_back(std::move(job));
   }
@@ -149,7 +131,7 @@ bool GroupWriter::apply_job(Job& job, TimePoint now, bool alone, Outcome& outcom
   return true;
 }
 
-GroupWriter::Outcome GroupWriter::run_job(Job& job, TimePoint now) {
+Outcome GroupWriter::run_job(Job& job, TimePoint now) {
   try {
     auto applied = job.apply(*db_, now);
     if (applied) return {};
@@ -174,17 +156,17 @@ void GroupWriter::end_group(const Group& group, Outcomes& outcomes) {
       outcomes[i] = common;
       continue;
     }
-    point("after_commit", group[i].label);
-    if (point("commit_answer_lost", group[i].label)) {
+    test_point("after_commit", group[i].label);
+    if (test_point("commit_answer_lost", group[i].label)) {
       outcomes[i] = {CommitStatus::unknown, Error(ErrorCode::DatabaseUnavailable, "The answer to COMMIT was lost.")};
     }
   }
 }
 
-GroupWriter::Outcome GroupWriter::commit(const Group& group, const Outcomes& outcomes) {
+Outcome GroupWriter::commit(const Group& group, const Outcomes& outcomes) {
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (outcomes[i].status != CommitStatus::committed) continue;
-    if (point("before_commit", group[i].label) || point("io_error", group[i].label)) {
+    if (test_point("before_commit", group[i].label) || test_point("io_error", group[i].label)) {
       roll_back();
       return {CommitStatus::failed, make_error(SQLITE_FULL, "injected by a test point", db_->file())};
     }

@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,18 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include "store/job.hpp"
 #include "store/sqlite/connection.hpp"
-#include "store/store.hpp"
 
 namespace planexe::store::sqlite {
-
-/// One unit of work of the writer: applied inside a database transaction, answered after COMMIT.
-struct Job {
-  std::string label;  ///< names the test points
-  std::size_t bytes = 0;
-  std::move_only_function<Result<void>(sql::Connection&, TimePoint now)> apply;
-  std::move_only_function<void(CommitResult)> done;
-};
 
 /// The one thread that writes to a SQLite database. All jobs that wait together, up to the limits of a group, share one
 /// COMMIT and its flush to the disk; each has its own savepoint, so a failing one leaves the others alone. There is no
@@ -40,11 +31,6 @@ class GroupWriter {
   void submit(Job job);
 
  private:
-  /// What became of a job of a group.
-  struct Outcome {
-    CommitStatus status = CommitStatus::committed;
-    std::optional<Error> error;
-  };
   using Group = std::vector<Job>;
   using Outcomes = std::vector<Outcome>;
 
