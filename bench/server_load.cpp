@@ -65,7 +65,7 @@ void print_start(const char* program) {
   fmt::print("{:<52} {:>8.1f} MiB\n", "memory at rest", bench.server().memory_kib() / 1024);
   const auto rest = bench.server().memory_kib();
   constexpr int kPlans = 50;
-  bench.script(R"({"match": {"task": "redline_gate"}, "repeat": 0, "steps": [{"delay": {"first_event": 600000}}]})");
+  bench.script(R"({"match": {"task": "redline_gate"}, "repeat": 0, "steps": [{"delay": {"first_event": 500000}}]})");
   std::string last;
   for (int i = 0; i < kPlans; ++i) last = bench.create_plan();
   bench.wait_for(last, "running");

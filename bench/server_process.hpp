@@ -171,8 +171,7 @@ class ServerBench {
   [[nodiscard]] Process& server() { return *server_; }
   [[nodiscard]] unsigned short port() const { return port_; }
 
-  void script(const std::string& text) { request(rehearsal_port_, "POST", "/control/scripts", text); }
-  void reset_rehearsal() { request(rehearsal_port_, "POST", "/control/reset", "{}"); }
+  void script(const std::string& text) { request_json(rehearsal_port_, "POST", "/control/scripts", text); }
 
   std::string create_plan() {
     return std::string(*get_string(request_json(port_, "POST", "/api/plans", R"({"prompt": "Open a bicycle repair shop in Lyon, budget 80 000 EUR"})"), "plan_id"));

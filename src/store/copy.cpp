@@ -15,9 +15,10 @@ namespace {
 
 /// In an order in which what is referred to comes first.
 constexpr std::array<std::string_view, 18> kTables = {
-    "plans",           "plan_search",        "plan_content", "plan_files",      "llm_interactions", "text_blocks",
-    "plan_blocks",     "interaction_blocks", "plan_metrics", "plan_tasks",      "plan_task_edges",  "plan_task_attempts",
-    "plan_task_items", "plan_events",        "recipes",      "conversations",   "conversation_turns", "idempotency_keys"};
+    "plans",           "plan_search",        "plan_content",       "plan_files",   "llm_interactions",
+    "text_blocks",     "plan_blocks",        "interaction_blocks", "plan_metrics", "plan_tasks",
+    "plan_task_edges", "plan_task_attempts", "plan_task_items",    "plan_events",  "recipes",
+    "conversations",   "conversation_turns", "idempotency_keys"};
 /// Has a row before anything is stored.
 constexpr std::string_view kCounters = "counters";
 /// Each database notes its own.
@@ -36,8 +37,8 @@ struct Column {
 struct Table {
   std::string name;
   std::vector<Column> columns;
-  std::string key;             ///< columns of the primary key, comma-separated
-  std::string numbered;        ///< the column that PostgreSQL numbers by itself; "" = none
+  std::string key;       ///< columns of the primary key, comma-separated
+  std::string numbered;  ///< the column that PostgreSQL numbers by itself; "" = none
 };
 
 std::string names_of(const std::vector<Column>& columns) {
@@ -54,7 +55,8 @@ Result<Kind> kind_of(std::string_view table, std::string_view column, std::strin
   if (type == "json") return Kind::json;
   if (type == "bytea") return Kind::bytes;
   if (type.starts_with("timestamp")) return Kind::time;
-  return fail(ErrorCode::DatabaseError, fmt::format("The column {}.{} has the type {}, which cannot be copied.", table, column, type));
+  return fail(ErrorCode::DatabaseError,
+              fmt::format("The column {}.{} has the type {}, which cannot be copied.", table, column, type));
 }
 
 /// The catalogue of PostgreSQL knows the types; SQLite has one type for text, time and JSON.
@@ -159,8 +161,10 @@ Result<CopiedTable> copy_table(sql::Connection& from, sql::Connection& to, const
                        return {};
                      }));
   if (!table.numbered.empty() && to.dialect() == sql::Dialect::postgresql) {
-    PLANEXE_TRY(sql::number(to, fmt::format("SELECT setval(pg_get_serial_sequence('{0}', '{1}'), COALESCE(MAX({1}), 0) + 1, FALSE) FROM {0}",
-                                            table.name, table.numbered)));
+    PLANEXE_TRY(sql::number(
+        to,
+        fmt::format("SELECT setval(pg_get_serial_sequence('{0}', '{1}'), COALESCE(MAX({1}), 0) + 1, FALSE) FROM {0}",
+                    table.name, table.numbered)));
   }
   return copied;
 }
@@ -169,16 +173,19 @@ Result<void> expect_known_tables(sql::Connection& db) {
   PLANEXE_TRY_ASSIGN(const auto tables, db.tables());
   for (const auto& table : tables) {
     const bool known = table == kMigrations || table == kCounters || std::ranges::find(kTables, table) != kTables.end();
-    if (!known) return fail(ErrorCode::DatabaseError, fmt::format("The database has a table {} that is not copied.", table));
+    if (!known)
+      return fail(ErrorCode::DatabaseError, fmt::format("The database has a table {} that is not copied.", table));
   }
   return {};
 }
 
 Result<void> expect_empty(sql::Connection& db) {
   for (const auto table : kTables) {
-    PLANEXE_TRY_ASSIGN(const auto rows, sql::number(db, fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM {} LIMIT 1) AS one", table)));
+    PLANEXE_TRY_ASSIGN(const auto rows,
+                       sql::number(db, fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM {} LIMIT 1) AS one", table)));
     if (rows > 0)
-      return fail(ErrorCode::Conflict, fmt::format("The target database is in use: {} has rows. Name an empty one.", table));
+      return fail(ErrorCode::Conflict,
+                  fmt::format("The target database is in use: {} has rows. Name an empty one.", table));
   }
   return {};
 }
@@ -196,7 +203,8 @@ Result<std::vector<CopiedTable>> copy_tables(sql::Connection& from, sql::Connect
     PLANEXE_TRY_ASSIGN(auto source, copy_table(from, to, table));
     PLANEXE_TRY_ASSIGN(const auto target, read_table(to, table, {}));
     if (target != source) {
-      return fail(ErrorCode::DatabaseError, fmt::format("The copy of {} differs from its source; nothing was copied.", name),
+      return fail(ErrorCode::DatabaseError,
+                  fmt::format("The copy of {} differs from its source; nothing was copied.", name),
                   fmt::format("{} and {} rows", source.rows, target.rows));
     }
     copied.push_back(std::move(source));
@@ -211,7 +219,8 @@ Result<std::unique_ptr<sql::Connection>> connect(const DatabaseUrl& url, Use use
     PLANEXE_TRY_ASSIGN(const auto address, postgresql::Address::parse(url.connection));
     return postgresql::Connection::open(address, postgresql::Access::migration);
   }
-  return sqlite::Connection::open(url.file, use == Use::source ? sqlite::Access::read_only_file : sqlite::Access::writer);
+  return sqlite::Connection::open(url.file,
+                                  use == Use::source ? sqlite::Access::read_only_file : sqlite::Access::writer);
 }
 
 /// Whatever happens, the source is left as it was and the target has all or nothing.
@@ -223,7 +232,8 @@ Result<std::vector<CopiedTable>> copy_in_transactions(sql::Connection& from, sql
   if (copied) {
     if (auto committed = to.execute("COMMIT"); !committed) copied = std::unexpected(std::move(committed).error());
   }
-  if (!copied) [[maybe_unused]] const auto rolled_back = to.execute("ROLLBACK");
+  if (!copied) [[maybe_unused]]
+    const auto rolled_back = to.execute("ROLLBACK");
   [[maybe_unused]] const auto ended = from.execute("ROLLBACK");
   return copied;
 }

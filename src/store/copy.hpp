@@ -20,9 +20,9 @@ struct CopiedTable {
 };
 
 /// Copies a whole database between SQLite and PostgreSQL, or between two PostgreSQL databases, as it was at one moment;
-/// the source is not changed. The target is made or migrated and must hold no plans. Everything is one transaction of the
-/// target: before COMMIT its rows are read back and compared with what was read from the source, so that a copy is whole
-/// or not there.
+/// the source is not changed. The target is made or migrated and must hold no plans. Everything is one transaction of
+/// the target: before COMMIT its rows are read back and compared with what was read from the source, so that a copy is
+/// whole or not there.
 ///
 /// Errors: CONFLICT (target not empty), INVALID_CONFIG (two SQLite files; source of an older schema), DATABASE_ERROR
 /// (a value that cannot be read, or a difference), and those of opening.

@@ -23,8 +23,7 @@ class SqlStore : public Store {
   Result<std::vector<ItemRow>> items(const std::string& plan_id, const std::string& task_key) final;
   Result<RunSnapshot> snapshot(const std::string& plan_id) final;
   Result<std::vector<ContentRow>> contents(const std::string& plan_id) final;
-  Result<std::optional<ContentRow>> content(const std::string& plan_id, const std::string& filename,
-                                            int version) final;
+  Result<std::optional<ContentRow>> content(const std::string& plan_id, const std::string& filename, int version) final;
   Result<std::vector<EventRow>> events(const std::string& plan_id, std::int64_t after, int limit) final;
   Result<std::int64_t> last_event_seq(const std::string& plan_id) final;
   Result<std::int64_t> count_events(const std::string& plan_id, std::int64_t after, int most) final;

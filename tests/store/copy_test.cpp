@@ -13,24 +13,30 @@ class DatabaseCopy : public testing::Test {
     sqlite_ = sqlite_backend();
     postgresql_ = postgresql_backend();
   }
-  /// Something in every table, with what is easily lost: empty and missing values, bytes, zero characters, other scripts.
+  /// Something in every table, with what is easily lost: empty and missing values, bytes, zero characters, other
+  /// scripts.
   static void fill(Store& store) {
     auto plan = full_plan("PlanExe_full");
     put(store, transaction(plan.plan_id, {CreatePlan{plan, {full_task("a"), full_task("b")}, {{"a", "b", true}}}}));
     auto call = full_interaction(value_of(store.reserve_interaction_ids(5)), plan.plan_id);
     auto binary = text_file("chart.png", std::string("\x89PNG\0\xff\n", 7));
     binary.is_binary = true;
-    put(store, transaction(plan.plan_id,
-                           {PutBlocks{{block("context"), block("task"), block("unused \xf0\x9f\x9a\xb2")}}, PutInteraction{call},
-                            PutItem{full_item("a", "1")}, PutContent{text_file("a.md", "one")}, PutContent{text_file("a.md", "two")},
-                            PutContent{binary}, PutContent{text_file("empty.md", "")},
-                            PutTaskAttempt{"a", 1, 1, "failed", at(1), std::nullopt, "TASK_FAILED", "words"},
-                            PutFileRow{"a.md", "md", "hash", "a", "a.md", 3},
-                            AppendEvents{{{1, "status", at(2), json::object{{"z", 1.5}, {"a", "\xe2\x80\x94"}}, 7}, {2, "log", at(3), nullptr, 0}}},
-                            PutMetrics{{{"user_rating", 4}, {"plan_complexity_score", 0.1}}}}));
+    put(store,
+        transaction(plan.plan_id,
+                    {PutBlocks{{block("context"), block("task"), block("unused \xf0\x9f\x9a\xb2")}},
+                     PutInteraction{call}, PutItem{full_item("a", "1")}, PutContent{text_file("a.md", "one")},
+                     PutContent{text_file("a.md", "two")}, PutContent{binary}, PutContent{text_file("empty.md", "")},
+                     PutTaskAttempt{"a", 1, 1, "failed", at(1), std::nullopt, "TASK_FAILED", "words"},
+                     PutFileRow{"a.md", "md", "hash", "a", "a.md", 3},
+                     AppendEvents{{{1, "status", at(2), json::object{{"z", 1.5}, {"a", "\xe2\x80\x94"}}, 7},
+                                   {2, "log", at(3), nullptr, 0}}},
+                     PutMetrics{{{"user_rating", 4}, {"plan_complexity_score", 0.1}}}}));
     put(store, transaction("", {PutRecipe{"recipe", "content"}}));
-    put(store, transaction("", {PutConversation{{"conv_1", "model", "idle", plan.plan_id, json::object{{"k", 1}}, nullptr, at(4), at(5)}},
-                                PutTurn{{"conv_1", 1, "user", "hello", "", "done", nullptr, nullptr, 0, at(6), std::nullopt}}}));
+    put(store,
+        transaction(
+            "",
+            {PutConversation{{"conv_1", "model", "idle", plan.plan_id, json::object{{"k", 1}}, nullptr, at(4), at(5)}},
+             PutTurn{{"conv_1", 1, "user", "hello", "", "done", nullptr, nullptr, 0, at(6), std::nullopt}}}));
     put(store, transaction("", {PutIdempotencyKey{{"ann", "key", "hash", plan.plan_id, "{}", at(1'000'000'000)}}}));
     create(store, "PlanExe_small");
   }

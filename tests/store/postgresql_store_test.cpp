@@ -28,13 +28,12 @@ class PostgresqlStore : public testing::Test {
 
   Store& store() { return *store_; }
   std::unique_ptr<Store> another() { return open_or_die(backend_->options()); }
-  std::int64_t number(const std::string& statement) {
-    return value_of(sql::number(*backend_->connect(), statement));
-  }
+  std::int64_t number(const std::string& statement) { return value_of(sql::number(*backend_->connect(), statement)); }
   /// Ends every connection to the server but the one that asks. Gives their number.
   std::int64_t terminate_all() {
-    return number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                  "AND backend_type = 'client backend'");
+    return number(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'");
   }
 
   std::future<CommitResult> submit(Transaction work) {
@@ -92,12 +91,14 @@ TEST_F(PostgresqlStore, ConnectionsThatEndInTheMiddleLoseNothing) {
   constexpr int kWrites = 150;
   for (int i = 1; i <= kWrites; ++i) {
     const auto work = [&] {
-      return transaction("p1", {PutItem{full_item("a", std::to_string(i))}, PutContent{text_file("a.md", std::to_string(i))},
-                                AppendEvents{{EventRow{.seq = i, .type = "task", .created_at = at(i)}}}});
+      return transaction("p1",
+                         {PutItem{full_item("a", std::to_string(i))}, PutContent{text_file("a.md", std::to_string(i))},
+                          AppendEvents{{EventRow{.seq = i, .type = "task", .created_at = at(i)}}}});
     };
     auto result = store().commit(work());
     // A COMMIT without an answer is the caller's to repeat.
-    for (int repeats = 0; result.status == CommitStatus::unknown && repeats < 50; ++repeats) result = store().commit(work());
+    for (int repeats = 0; result.status == CommitStatus::unknown && repeats < 50; ++repeats)
+      result = store().commit(work());
     ASSERT_TRUE(result.ok()) << i << " " << to_string(*result.error);
   }
   stop = true;
@@ -180,7 +181,8 @@ TEST_F(PostgresqlStore, WhatIsWrongWithTheUrlIsTold) {
   EXPECT_NE(away.message.find("127.0.0.1:1"), std::string::npos);
   EXPECT_EQ(to_string(away).find("secret-word"), std::string::npos);
 
-  for (const auto* url : {"postgresql://planexe:half%escape-word@host/db", "postgresql://planexe:escape-word@host/db?nonsense=1"}) {
+  for (const auto* url :
+       {"postgresql://planexe:half%escape-word@host/db", "postgresql://planexe:escape-word@host/db?nonsense=1"}) {
     const auto unreadable = open_error(url);
     EXPECT_EQ(unreadable.code, ErrorCode::InvalidConfig) << url;
     EXPECT_EQ(to_string(unreadable).find("escape-word"), std::string::npos) << to_string(unreadable);
@@ -197,7 +199,8 @@ TEST_F(PostgresqlStore, OtherEncodingsAndUsersWithoutRightsAreRefused) {
   EXPECT_NE(latin.message.find("has the encoding LATIN1"), std::string::npos) << to_string(latin);
 
   value_of(db->execute(fmt::format("CREATE ROLE {}_guest LOGIN PASSWORD 'guest-password'", name)));
-  const auto guest = open_error(fmt::format("postgresql://{}_guest:guest-password@127.0.0.1:{}/postgres", name, server.port()));
+  const auto guest =
+      open_error(fmt::format("postgresql://{}_guest:guest-password@127.0.0.1:{}/postgres", name, server.port()));
   EXPECT_EQ(guest.code, ErrorCode::InvalidConfig);
   EXPECT_NE(guest.message.find("may not do this"), std::string::npos) << to_string(guest);
 }
@@ -205,7 +208,8 @@ TEST_F(PostgresqlStore, OtherEncodingsAndUsersWithoutRightsAreRefused) {
 TEST_F(PostgresqlStore, FactsShowNoPassword) {
   const auto facts = value_of(store().facts());
   EXPECT_EQ(facts.backend, "postgresql");
-  EXPECT_EQ(facts.location, fmt::format("postgresql://planexe@127.0.0.1:{}/postgres", PostgresqlServer::shared().port()));
+  EXPECT_EQ(facts.location,
+            fmt::format("postgresql://planexe@127.0.0.1:{}/postgres", PostgresqlServer::shared().port()));
   EXPECT_EQ(facts.plans, 1);
   EXPECT_GT(facts.size_bytes, 1'000'000);
   EXPECT_GE(facts.schema_version, 2);
@@ -236,7 +240,8 @@ TEST_F(PostgresqlStore, ADeadNodesPlanIsTakenOverAndItsWritesAreRefused) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   std::optional<Lease> taken;
   while (!taken && std::chrono::steady_clock::now() < deadline) {
-    if (!value_of(other->runnable_plans(10, false)).empty()) taken = value_of(other->acquire_lease("p1", "node-2", 15s, false));
+    if (!value_of(other->runnable_plans(10, false)).empty())
+      taken = value_of(other->acquire_lease("p1", "node-2", 15s, false));
   }
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->fencing, first + 1);
@@ -301,7 +306,8 @@ TEST_F(PostgresqlStore, TextsAreTakenInOneOrderSoThatNobodyWaitsInACircle) {
   if (first.sha256 > second.sha256) std::swap(first, second);
   auto other = backend_->connect();
   const auto insert = [&](const TextBlock& block) {
-    return other->execute("INSERT INTO text_blocks (sha256, size_bytes, text) VALUES (?, 3, ?)", {block.sha256, block.text});
+    return other->execute("INSERT INTO text_blocks (sha256, size_bytes, text) VALUES (?, 3, ?)",
+                          {block.sha256, block.text});
   };
   // Were there a circle, this connection would be the first to see it, and fail.
   value_of(other->execute("SET deadlock_timeout = '1ms'"));
@@ -344,7 +350,8 @@ TEST_F(PostgresqlStore, ATextThatIsDeletedWhileItIsPutIsStoredAgain) {
   wait_for_a_waiting_writer();
   value_of(other->execute("COMMIT"));
   EXPECT_TRUE(answer.get().ok());
-  EXPECT_EQ(number("SELECT count(*) FROM plan_blocks p JOIN text_blocks b ON b.id = p.block_id WHERE p.plan_id = 'p2'"), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM plan_blocks p JOIN text_blocks b ON b.id = p.block_id WHERE p.plan_id = 'p2'"),
+            1);
 }
 
 TEST_F(PostgresqlStore, ADeadlockWithAnotherProcessIsTriedAgain) {
@@ -355,8 +362,10 @@ TEST_F(PostgresqlStore, ADeadlockWithAnotherProcessIsTriedAgain) {
   auto answer = submit(transaction("p1", {ReserveSeq{5}, PutRecipe{"r", ""}}));
   wait_for_a_waiting_writer();
   // Whom of the two the server chooses is its own affair.
-  if (other->execute("UPDATE plans SET title = 'held' WHERE plan_id = 'p1'")) value_of(other->execute("COMMIT"));
-  else value_of(other->execute("ROLLBACK"));
+  if (other->execute("UPDATE plans SET title = 'held' WHERE plan_id = 'p1'"))
+    value_of(other->execute("COMMIT"));
+  else
+    value_of(other->execute("ROLLBACK"));
   EXPECT_TRUE(answer.get().ok());
   EXPECT_EQ(must(store().plan("p1")).seq_reserved, 5);
   EXPECT_EQ(number("SELECT count(*) FROM recipes"), 1);

@@ -34,7 +34,8 @@ fs::path programs() {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", error)) {
     if (!fs::exists(entry.path() / "bin" / "initdb") || !fs::exists(entry.path() / "bin" / "postgres")) continue;
-    if (best.empty() || std::stoi(entry.path().filename()) > std::stoi(best.parent_path().filename())) best = entry.path() / "bin";
+    if (best.empty() || std::stoi(entry.path().filename()) > std::stoi(best.parent_path().filename()))
+      best = entry.path() / "bin";
   }
   return best;
 }
@@ -46,16 +47,26 @@ const passwd* server_user() {
   return user != nullptr ? user : getpwnam("nobody");
 }
 
-int free_port() {
+bool is_free(int port) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const bool bound = ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   ::close(descriptor);
-  return bound ? ntohs(address.sin_port) : 0;
+  return bound;
+}
+
+/// Below the ports that the system gives to outgoing connections: the server needs the same one again after a restart.
+int free_port() {
+  constexpr int kFirst = 15'000;
+  constexpr int kCount = 17'000;
+  for (int tries = 0; tries < kCount; ++tries) {
+    const int port = kFirst + (::getpid() * 7 + tries * 101) % kCount;
+    if (is_free(port)) return port;
+  }
+  return 0;
 }
 
 /// The process beside the tests. It has the server as its child, takes commands from a pipe, and ends everything when
@@ -89,7 +100,8 @@ class Keeper {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child != 0) return child;
-    if (user != nullptr && (::setgroups(0, nullptr) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)) ::_exit(126);
+    if (user != nullptr && (::setgroups(0, nullptr) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0))
+      ::_exit(126);
     // After the change of the user, which forgets it.
     ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
     if (::getppid() != parent) ::_exit(126);
@@ -111,19 +123,39 @@ class Keeper {
     const auto password = folder_ / "password";
     std::ofstream(password) << PostgresqlServer::kPassword << '\n';
     if (const passwd* user = server_user(); user != nullptr) {
-      if (::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0 || ::chown(password.c_str(), user->pw_uid, user->pw_gid) != 0) return false;
+      if (::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0 ||
+          ::chown(password.c_str(), user->pw_uid, user->pw_gid) != 0)
+        return false;
     }
-    const pid_t initdb = spawn({bin_ / "initdb", "-D", folder_ / "data", "-U", PostgresqlServer::kUser, "-E", "UTF8", "--locale=C.UTF-8",
-                                "--auth-host=scram-sha-256", "--auth-local=trust", "--pwfile=" + password.string(), "--no-sync"});
+    const pid_t initdb =
+        spawn({bin_ / "initdb", "-D", folder_ / "data", "-U", PostgresqlServer::kUser, "-E", "UTF8", "--locale=C.UTF-8",
+               "--auth-host=scram-sha-256", "--auth-local=trust", "--pwfile=" + password.string(), "--no-sync"});
     int status = 0;
     return ::waitpid(initdb, &status, 0) == initdb && status == 0;
   }
 
   /// Nothing has to survive a loss of power here.
   bool start() {
-    server_ = spawn({bin_ / "postgres", "-D", folder_ / "data", "-p", std::to_string(port_), "-k", folder_, "-h", "127.0.0.1", "-F", "-c",
-                     "full_page_writes=off", "-c", "max_connections=120", "-c", "shared_buffers=32MB", "-c", "deadlock_timeout=100ms",
-                     "-c", "log_min_messages=warning"});
+    server_ = spawn({bin_ / "postgres",
+                     "-D",
+                     folder_ / "data",
+                     "-p",
+                     std::to_string(port_),
+                     "-k",
+                     folder_,
+                     "-h",
+                     "127.0.0.1",
+                     "-F",
+                     "-c",
+                     "full_page_writes=off",
+                     "-c",
+                     "max_connections=120",
+                     "-c",
+                     "shared_buffers=32MB",
+                     "-c",
+                     "deadlock_timeout=100ms",
+                     "-c",
+                     "log_min_messages=warning"});
     const auto deadline = std::chrono::steady_clock::now() + kStartWait;
     while (std::chrono::steady_clock::now() < deadline) {
       if (::waitpid(server_, nullptr, WNOHANG) != 0) return false;

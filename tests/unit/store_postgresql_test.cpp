@@ -9,7 +9,8 @@ namespace planexe::store::postgresql {
 namespace {
 
 TEST(PostgresqlStatement, ParametersAreNumberedOutsideOfQuotesAndComments) {
-  const auto numbered = number_parameters("SELECT ?, '?', \"?\", E'\\'?', $$?$$, $a$?$a$ -- ?\n, /* ? */ ? WHERE a = ?");
+  const auto numbered =
+      number_parameters("SELECT ?, '?', \"?\", E'\\'?', $$?$$, $a$?$a$ -- ?\n, /* ? */ ? WHERE a = ?");
   EXPECT_EQ(numbered.text, "SELECT $1, '?', \"?\", E'\\'?', $$?$$, $a$?$a$ -- ?\n, /* ? */ $2 WHERE a = $3");
   EXPECT_EQ(numbered.parameters, 3);
   EXPECT_EQ(number_parameters("LIKE ? ESCAPE '\\' AND b = ?").text, "LIKE $1 ESCAPE '\\' AND b = $2");
@@ -37,11 +38,13 @@ TEST(PostgresqlAddress, IsShownWithoutPasswordAndOptions) {
   EXPECT_TRUE(has("sslmode", "require"));
   EXPECT_TRUE(has("password", "p@ss:word"));
   EXPECT_TRUE(has("client_encoding", "UTF8"));
-  EXPECT_EQ(Address::parse("postgresql:///plans?host=/run/sock")->shown(), "postgresql:///plans?host=/run/sock&port=5432");
+  EXPECT_EQ(Address::parse("postgresql:///plans?host=/run/sock")->shown(),
+            "postgresql:///plans?host=/run/sock&port=5432");
 }
 
 TEST(PostgresqlAddress, UnreadableUrlsShowNothing) {
-  for (const auto* url : {"postgresql://u:secret%zz@h/d", "postgresql://u:secret@h/d?what=1", "postgresql://u:secret@[h/d"}) {
+  for (const auto* url :
+       {"postgresql://u:secret%zz@h/d", "postgresql://u:secret@h/d?what=1", "postgresql://u:secret@[h/d"}) {
     const auto address = Address::parse(url);
     ASSERT_FALSE(address) << url;
     EXPECT_EQ(address.error().code, ErrorCode::InvalidConfig);
@@ -58,12 +61,16 @@ TEST(PostgresqlErrors, StatesSayWhatToDo) {
   };
   for (const auto& [state, code, words] :
        {Case{"", ErrorCode::DatabaseUnavailable, "db.example:5432 cannot be reached"},
-        Case{"28P01", ErrorCode::InvalidConfig, "password of user ann"}, Case{"28000", ErrorCode::InvalidConfig, "pg_hba.conf"},
-        Case{"3D000", ErrorCode::InvalidConfig, "createdb plans"}, Case{"42501", ErrorCode::InvalidConfig, "OWNER TO ann"},
-        Case{"53300", ErrorCode::DatabaseUnavailable, "max_connections"}, Case{"53100", ErrorCode::IoError, "disk is full"},
-        Case{"57P01", ErrorCode::DatabaseUnavailable, "stopping"}, Case{"57014", ErrorCode::DatabaseUnavailable, "in time"},
-        Case{"40P01", ErrorCode::DatabaseUnavailable, "conflicting"}, Case{"25006", ErrorCode::DatabaseUnavailable, "standby"},
-        Case{"54000", ErrorCode::LimitExceeded, "too large"}, Case{"23505", ErrorCode::DatabaseError, "refused a statement"}}) {
+        Case{"28P01", ErrorCode::InvalidConfig, "password of user ann"},
+        Case{"28000", ErrorCode::InvalidConfig, "pg_hba.conf"},
+        Case{"3D000", ErrorCode::InvalidConfig, "createdb plans"},
+        Case{"42501", ErrorCode::InvalidConfig, "OWNER TO ann"},
+        Case{"53300", ErrorCode::DatabaseUnavailable, "max_connections"},
+        Case{"53100", ErrorCode::IoError, "disk is full"}, Case{"57P01", ErrorCode::DatabaseUnavailable, "stopping"},
+        Case{"57014", ErrorCode::DatabaseUnavailable, "in time"},
+        Case{"40P01", ErrorCode::DatabaseUnavailable, "conflicting"},
+        Case{"25006", ErrorCode::DatabaseUnavailable, "standby"}, Case{"54000", ErrorCode::LimitExceeded, "too large"},
+        Case{"23505", ErrorCode::DatabaseError, "refused a statement"}}) {
     const auto error = make_error(state, "words with word-of-ann\nof the server", address);
     EXPECT_EQ(error.code, code) << state;
     EXPECT_NE(error.message.find(words), std::string::npos) << error.message;
@@ -73,7 +80,8 @@ TEST(PostgresqlErrors, StatesSayWhatToDo) {
 }
 
 TEST(PostgresqlErrors, TheStateIsFoundInAMessage) {
-  EXPECT_EQ(sqlstate_in("connection to server at \"h\" failed: FATAL:  28P01: password authentication failed"), "28P01");
+  EXPECT_EQ(sqlstate_in("connection to server at \"h\" failed: FATAL:  28P01: password authentication failed"),
+            "28P01");
   EXPECT_EQ(sqlstate_in("FEHLER:  3D000: Datenbank existiert nicht"), "3D000");
   EXPECT_EQ(sqlstate_in("could not connect: Connection refused"), "");
   EXPECT_EQ(sqlstate_in("FATAL:  short"), "");

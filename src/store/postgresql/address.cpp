@@ -1,9 +1,10 @@
 #include "store/postgresql/address.hpp"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <memory>
+
+#include <libpq-fe.h>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -65,7 +66,8 @@ void Address::describe() {
   const std::string host = strip_control(given("host").empty() ? given("hostaddr") : given("host"));
   const std::string port = given("port").empty() ? std::string(kDefaultPort) : strip_control(given("port"));
   const bool socket = host.empty() || host.front() == '/' || host.front() == '@';
-  server_ = socket ? fmt::format("{} port {}", host.empty() ? "local socket" : host, port) : fmt::format("{}:{}", host, port);
+  server_ =
+      socket ? fmt::format("{} port {}", host.empty() ? "local socket" : host, port) : fmt::format("{}:{}", host, port);
   const std::string user = user_.empty() ? "" : user_ + "@";
   shown_ = socket ? fmt::format("postgresql://{}/{}?host={}&port={}", user, database_, host, port)
                   : fmt::format("postgresql://{}{}:{}/{}", user, host, port, database_);

@@ -46,7 +46,8 @@ std::string array_of(const Wanted& wanted) {
 Result<void> hold(Connection& db, Wanted& wanted) {
   // KEY SHARE lets others refer to the same texts, and nobody delete them.
   auto rows = db.sql::Connection::query(
-      "SELECT sha256 FROM text_blocks WHERE sha256 = ANY (CAST(CAST(? AS TEXT) AS TEXT[])) ORDER BY sha256 FOR KEY SHARE",
+      "SELECT sha256 FROM text_blocks WHERE sha256 = ANY (CAST(CAST(? AS TEXT) AS TEXT[])) ORDER BY sha256 FOR KEY "
+      "SHARE",
       {array_of(wanted)});
   while (rows.next()) wanted.erase(rows.view());
   return rows.status();

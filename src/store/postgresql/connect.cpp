@@ -49,7 +49,9 @@ Result<void> Connection::connect() {
     keywords.push_back(keyword.c_str());
     values.push_back(value.c_str());
     // The library itself looks at it only where it waits by itself.
-    if (keyword == "connect_timeout") wait = std::clamp(std::chrono::milliseconds(std::chrono::seconds(std::atoi(value.c_str()))), std::chrono::milliseconds(1'000), limits::kConnectWait);
+    if (keyword == "connect_timeout")
+      wait = std::clamp(std::chrono::milliseconds(std::chrono::seconds(std::atoi(value.c_str()))),
+                        std::chrono::milliseconds(1'000), limits::kConnectWait);
   }
   keywords.push_back(nullptr);
   values.push_back(nullptr);
@@ -87,9 +89,8 @@ Result<void> Connection::set_up_session() {
   const int version = rows.next() ? rows.small() : 0;
   PLANEXE_TRY(rows.status());
   if (version < kServerVersionMin) {
-    return fail(ErrorCode::InvalidConfig,
-                fmt::format("The database server {} is PostgreSQL {}; at least {} is needed.", address_.server(),
-                            version / 10'000, kServerVersionMin / 10'000));
+    return fail(ErrorCode::InvalidConfig, fmt::format("The database server {} is PostgreSQL {}; at least {} is needed.",
+                                                      address_.server(), version / 10'000, kServerVersionMin / 10'000));
   }
   if (const auto encoding = rows.string(); encoding != "UTF8") {
     return fail(ErrorCode::InvalidConfig,

@@ -252,7 +252,8 @@ CommitAnswer Connection::commit(std::optional<Error>& error, bool lose_answer) {
 
 bool Connection::roll_back() {
   // An error among what was sent would make the server skip ROLLBACK with it.
-  if (stream_ != nullptr) [[maybe_unused]] const auto kept = stream_->keep_rest();
+  if (stream_ != nullptr) [[maybe_unused]]
+    const auto kept = stream_->keep_rest();
   const auto state = sqlstate_;
   const auto part = failed_part_;
   [[maybe_unused]] const auto settled = settle();

@@ -16,8 +16,10 @@ class ReaderPool {
   /// A borrowed connection inside a read transaction, so that all its statements see one state.
   class Reader {
    public:
-    Reader(ReaderPool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
-    Reader(Reader&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
+    Reader(ReaderPool& pool, std::unique_ptr<Connection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
+    Reader(Reader&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
     Reader& operator=(Reader&&) = delete;
     ~Reader();
 
@@ -31,7 +33,8 @@ class ReaderPool {
   ReaderPool(Address address, int size);
 
   /// Waits at most limits::kReaderWait for a connection that others use, and limits::kReadPatience for a server that is
-  /// away; when it has been away that long already, says so at once. Error: DATABASE_UNAVAILABLE, or that of connecting.
+  /// away; when it has been away that long already, says so at once. Error: DATABASE_UNAVAILABLE, or that of
+  /// connecting.
   Result<Reader> borrow();
 
  private:

@@ -10,7 +10,8 @@
 namespace planexe::store::postgresql {
 namespace {
 
-/// Types by their fixed numbers, https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_type.dat
+/// Types by their fixed numbers,
+/// https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_type.dat
 enum Type : Oid {
   kBool = 16,
   kBytea = 17,
@@ -142,7 +143,8 @@ std::optional<TimePoint> read_time(const PGresult* result, int row, int column) 
   if ((type != kTimestampTz && type != kTimestamp) || bytes.size() != 8) return std::nullopt;
   const auto count = signed_of(bytes);
   // The ends of the range mean "infinity"; the rest of the range lies far inside of ours.
-  if (count == std::numeric_limits<std::int64_t>::max() || count == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+  if (count == std::numeric_limits<std::int64_t>::max() || count == std::numeric_limits<std::int64_t>::min())
+    return std::nullopt;
   return std::chrono::floor<std::chrono::milliseconds>(kEpoch + microseconds(count));
 }
 

@@ -25,9 +25,7 @@ bool wants_to_be_alone(const Job& job) {
   });
 }
 
-int retries_of(std::string_view sqlstate) {
-  return sqlstate == "23503" ? kReferenceRetries : limits::kConflictRetries;
-}
+int retries_of(std::string_view sqlstate) { return sqlstate == "23503" ? kReferenceRetries : limits::kConflictRetries; }
 
 }  // namespace
 
@@ -206,7 +204,8 @@ Result<void> Writer::connect() {
   }
   if (!away_since_) {
     away_since_ = Clock::now();
-    log_warn("the database server cannot be reached", {{"server", address_.server()}, {"error", opened.error().message}});
+    log_warn("the database server cannot be reached",
+             {{"server", address_.server()}, {"error", opened.error().message}});
   }
   return std::unexpected(std::move(opened).error());
 }
